@@ -1,0 +1,3 @@
+//! The same program under its second name.
+
+fn main() {}

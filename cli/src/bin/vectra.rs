@@ -1,0 +1,3 @@
+//! The `vectra` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The `vectra` command line: words in, words out, exit codes.

@@ -1,0 +1,1 @@
+//! Vectors in, neighbours out: kernels, exact search and graphs, as pure computation.

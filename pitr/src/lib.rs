@@ -1,0 +1,1 @@
+//! What outlives a machine: archive, backups and restore.

@@ -1,0 +1,1 @@
+//! Promises that cross crates: the command line, crashes, simulation, the house rules.
