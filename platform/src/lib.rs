@@ -1,1 +1,14 @@
 //! The outside world behind one door each, and a simulated twin of every door.
+//!
+//! Files ([`fs`]), time ([`clock`]), randomness ([`random`]), the process and its surroundings
+//! ([`process`]) and object stores ([`object_store`]). Everything above takes a [`World`], so the
+//! same code runs on a real machine and inside a simulation ([`sim`]) in which one seed is one run.
+
+pub mod clock;
+pub mod fs;
+pub mod object_store;
+pub mod process;
+pub mod random;
+mod world;
+
+pub use world::{KnownBad, World};
