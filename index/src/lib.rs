@@ -1,1 +1,17 @@
 //! Vectors in, neighbours out: kernels, exact search and graphs, as pure computation.
+//!
+//! Nothing here opens a file, reads a clock, starts a thread or draws unseeded randomness: the same
+//! slices and the same seed give the same bytes and the same answers on every instruction set.
+
+pub mod filter;
+pub mod flat;
+pub mod metric;
+pub mod recall;
+pub mod simd;
+#[cfg(test)]
+mod testing;
+
+pub use filter::Bitmap;
+pub use flat::TopK;
+pub use metric::{Datatype, Metric};
+pub use simd::{Isa, Kernels};
