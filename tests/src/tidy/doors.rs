@@ -66,7 +66,7 @@ const ROOM_LIST: [Room; 8] = [
     Room { within: "pitr/src/archive/reachable", closed_to: WORLD, because: PURE_PLAN },
     Room { within: "pitr/src/archive/retention", closed_to: WORLD, because: PURE_PLAN },
     Room { within: "engine/src/codec", closed_to: &["crate::log", "crate::segment", "crate::collection"], because: BELOW },
-    Room { within: "engine/src/log", closed_to: &["crate::collection", "crate::segment"], because: BELOW },
+    Room { within: "engine/src/log", closed_to: &["crate::collection"], because: BELOW },
     Room { within: "engine/src/segment", closed_to: &["crate::collection"], because: BELOW },
     Room { within: "engine/src/manifest", closed_to: &["crate::collection"], because: BELOW },
 ];
