@@ -14,10 +14,12 @@ mod create_dirs;
 mod lock;
 mod mmap;
 mod os;
+mod sim;
 
 pub use lock::FileLock;
 pub use mmap::{Advice, Mapping};
 pub use os::OsFileSystem;
+pub use sim::{CrashKeep, SECTOR, SimDisk, SyncFault, is_power_cut};
 
 /// Why a call on a file or directory failed.
 #[derive(Debug)]
@@ -348,3 +350,6 @@ pub fn parent(path: &Path) -> &Path {
         None => path,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub mod fs;
 pub mod object_store;
 pub mod process;
 pub mod random;
+pub mod sim;
 mod world;
 
 pub use world::{KnownBad, World};

@@ -31,7 +31,7 @@ pub(super) fn create_dirs_durably(fs: &dyn FileSystem, path: &Path, make: impl F
     if parent(at) != at {
         match fs.sync_dir(parent(at)) {
             // Not ours to write, so not made by a killed process of ours either.
-            Err(error) if error.is_read_only() || error.kind() == ErrorKind::InvalidInput => {}
+            Err(error) if error.is_read_only() => {}
             synced => synced?,
         }
     }

@@ -95,7 +95,11 @@ impl FileSystem for OsFileSystem {
 
     fn sync_dir(&self, dir: &Path) -> Result<()> {
         let directory = std::fs::File::open(dir).map_err(named("sync directory", dir))?;
-        directory.sync_all().map_err(named("sync directory", dir))
+        match directory.sync_all() {
+            // Some network file systems know no sync of a directory and keep names at once.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            synced => synced.map_err(named("sync directory", dir)),
+        }
     }
 
     fn available_bytes(&self, path: &Path) -> Result<u64> {
@@ -203,3 +207,6 @@ impl HeldLock for OsLock {
         self.file.write_all_at(bytes, 0).map_err(named("write", &self.path))
     }
 }
+
+#[cfg(test)]
+mod tests;
