@@ -235,6 +235,14 @@ fn x86_tables() -> impl Iterator<Item = &'static Kernels> {
     [avx2.then_some(&avx2::KERNELS), avx512.then_some(&avx512::KERNELS), vnni.then_some(&avx512::KERNELS_VNNI)].into_iter().flatten()
 }
 
+/// Asks the CPU to bring the cache line of `bytes[offset]` near; nothing happens beyond the end.
+#[inline(always)]
+pub(crate) fn prefetch(bytes: &[u8], offset: usize) {
+    if let Some(byte) = bytes.get(offset) {
+        prefetch_line(byte);
+    }
+}
+
 /// Asks the CPU to bring one cache line near. A hint: any address will do, it is not read.
 #[inline(always)]
 fn prefetch_line(address: *const u8) {

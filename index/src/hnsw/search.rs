@@ -1,0 +1,197 @@
+//! The walk: from the entry down to the neighbours of a query.
+
+use super::candidates::{Key, Pool};
+use super::layout::GraphView;
+use super::visited::Visited;
+use crate::codes::{CodeQuery, CodesView};
+use crate::simd::{Kernels, prefetch};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Memory that searches reuse. One a thread; any graph.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    visited: Visited,
+    pool: Pool,
+    frontier: BinaryHeap<Reverse<Key>>,
+    ids: Vec<u32>,
+    distances: Vec<i32>,
+    found: Vec<(i32, u32)>,
+    visits: usize,
+}
+
+impl Scratch {
+    /// Distances that the last search computed.
+    #[must_use]
+    pub fn visits(&self) -> usize {
+        self.visits
+    }
+}
+
+/// What a walk goes over.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'a> {
+    pub(super) kernels: &'a Kernels,
+    pub(super) graph: GraphView<'a>,
+    pub(super) codes: &'a CodesView<'a>,
+}
+
+/// The `ef` nearest nodes that the walk finds, as (code distance, node), nearest first, ties by node.
+///
+/// # Panics
+///
+/// When the graph and the codes are not of the same number of rows, or the query was coded for another
+/// number of dimensions.
+pub fn search<'s>(
+    kernels: &Kernels,
+    graph: &GraphView<'_>,
+    codes: &CodesView<'_>,
+    query: CodeQuery<'_>,
+    ef: usize,
+    scratch: &'s mut Scratch,
+) -> &'s [(i32, u32)] {
+    let walk = Walk { kernels, graph: *graph, codes };
+    scratch.visits = 0;
+    scratch.found.clear();
+    if let Some(entry) = walk.descend(query, 0, scratch) {
+        walk.nearest(query, 0, entry, ef.min(codes.count()), scratch);
+        let keys = scratch.pool.keys().iter().take(ef);
+        scratch.found.extend(keys.map(|key| (key.distance(), key.node())));
+    }
+    &scratch.found
+}
+
+/// Like [`search`], over the nodes that `accept` takes. The others are walked through but not collected,
+/// and the walk goes on until `ef` are collected and nothing nearer is in sight, the graph is exhausted,
+/// or about `max_visits` distances were computed ([`Scratch::visits`] tells).
+///
+/// # Panics
+///
+/// Like [`search`].
+#[expect(clippy::too_many_arguments, reason = "a search and its filter; a struct of them would be used once")]
+pub fn search_filtered<'s>(
+    kernels: &Kernels,
+    graph: &GraphView<'_>,
+    codes: &CodesView<'_>,
+    query: CodeQuery<'_>,
+    ef: usize,
+    accept: impl Fn(u32) -> bool,
+    max_visits: usize,
+    scratch: &'s mut Scratch,
+) -> &'s [(i32, u32)] {
+    let walk = Walk { kernels, graph: *graph, codes };
+    scratch.visits = 0;
+    scratch.found.clear();
+    if ef == 0 {
+        return &scratch.found;
+    }
+    if let Some(entry) = walk.descend(query, 0, scratch) {
+        walk.nearest_accepted(query, entry, ef.min(codes.count()), &accept, max_visits, scratch);
+        scratch.found.extend(scratch.pool.keys().iter().map(|key| (key.distance(), key.node())));
+    }
+    &scratch.found
+}
+
+impl Walk<'_> {
+    /// The nearest node that a greedy walk finds above `level`: where the search of `level` begins.
+    pub(super) fn descend(&self, query: CodeQuery<'_>, level: usize, scratch: &mut Scratch) -> Option<Key> {
+        assert_eq!(self.graph.node_count() as usize, self.codes.count(), "nodes of the graph and rows of the codes");
+        let entry = self.graph.entry()?;
+        let mut distance = [0];
+        self.codes.distances(self.kernels, query, &[entry], &mut distance);
+        scratch.visits += 1;
+        let mut nearest = Key::new(distance[0], entry);
+        for above in (level + 1..=self.graph.max_level()).rev() {
+            self.nearest(query, above, nearest, 1, scratch);
+            nearest = scratch.pool.keys()[0].unexpanded();
+        }
+        Some(nearest)
+    }
+
+    /// Fills the pool with the `ef` nearest nodes of `level` that a walk from `start` finds.
+    pub(super) fn nearest(&self, query: CodeQuery<'_>, level: usize, start: Key, ef: usize, scratch: &mut Scratch) {
+        scratch.pool.reset(ef);
+        scratch.visited.reset(self.codes.count());
+        scratch.visited.insert(start.node());
+        scratch.pool.insert(start);
+        while let Some(node) = scratch.pool.expand() {
+            self.score_neighbours(query, node, level, scratch);
+            for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
+                scratch.pool.insert(Key::new(*distance, *id));
+            }
+            if level == 0
+                && let Some(next) = scratch.pool.peek()
+            {
+                self.prefetch_list(next);
+            }
+        }
+    }
+
+    /// As [`Walk::nearest`] on level 0, where the pool holds accepted nodes only.
+    fn nearest_accepted(
+        &self,
+        query: CodeQuery<'_>,
+        start: Key,
+        ef: usize,
+        accept: &impl Fn(u32) -> bool,
+        max_visits: usize,
+        scratch: &mut Scratch,
+    ) {
+        scratch.pool.reset(ef);
+        scratch.visited.reset(self.codes.count());
+        scratch.frontier.clear();
+        scratch.visited.insert(start.node());
+        scratch.frontier.push(Reverse(start));
+        if accept(start.node()) {
+            scratch.pool.insert(start);
+        }
+        while let Some(Reverse(nearest)) = scratch.frontier.pop() {
+            if scratch.pool.is_full_below(nearest) || scratch.visits >= max_visits {
+                break;
+            }
+            self.score_neighbours(query, nearest.node(), 0, scratch);
+            for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
+                let key = Key::new(*distance, *id);
+                if scratch.pool.is_full_below(key) {
+                    continue;
+                }
+                scratch.frontier.push(Reverse(key));
+                if accept(*id) {
+                    scratch.pool.insert(key);
+                }
+            }
+            if let Some(Reverse(next)) = scratch.frontier.peek() {
+                self.prefetch_list(next.node());
+            }
+        }
+    }
+
+    /// Collects the neighbours of `node` that were not seen yet, then scores them in one call.
+    #[inline]
+    fn score_neighbours(&self, query: CodeQuery<'_>, node: u32, level: usize, scratch: &mut Scratch) {
+        scratch.ids.clear();
+        for neighbour in self.graph.neighbours(node, level) {
+            if scratch.visited.insert(neighbour) {
+                scratch.ids.push(neighbour);
+            }
+        }
+        scratch.distances.resize(scratch.ids.len(), 0);
+        self.codes.distances(self.kernels, query, &scratch.ids, &mut scratch.distances);
+        scratch.visits += scratch.ids.len();
+    }
+
+    #[inline]
+    fn prefetch_list(&self, node: u32) {
+        let bytes = self.graph.capacity(0) * 4;
+        for line in (0..bytes).step_by(64) {
+            prefetch(self.graph.base(), node as usize * bytes + line);
+        }
+    }
+}
+
+impl Scratch {
+    /// What the last walk over a level found, nearest first.
+    pub(super) fn nearest_keys(&self) -> &[Key] {
+        self.pool.keys()
+    }
+}

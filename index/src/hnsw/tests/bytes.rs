@@ -1,0 +1,114 @@
+//! The bytes of a graph: whatever they are, nothing panics; what is wrong is named.
+
+use super::*;
+
+const NODES: usize = 400;
+const M0: usize = 32;
+
+fn sample() -> (Data, Vec<u8>) {
+    let data = Data::clusters(Metric::L2, Datatype::U8, NODES, 8, 6);
+    let graph = data.build(&Params { ef_construction: 20, ..Params::default() });
+    (data, graph)
+}
+
+/// Position of a place in the list of a node on level 0.
+fn place(node: usize, place: usize) -> usize {
+    64 + (node * M0 + place) * 4
+}
+
+fn with_word(graph: &[u8], at: usize, value: u32) -> Vec<u8> {
+    let mut changed = graph.to_vec();
+    changed[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    changed
+}
+
+/// Everything that reads a graph, over bytes that may be anything.
+fn use_it(data: &Data, bytes: &[u8]) {
+    let Ok(graph) = GraphView::parse(bytes, NODES) else {
+        return;
+    };
+    let view = data.codes.view();
+    let code = view.params().encode_query(&data.values[3]);
+    let mut scratch = Scratch::default();
+    search(Kernels::detect(), &graph, &view, code.as_query(), 20, &mut scratch);
+    search_filtered(Kernels::detect(), &graph, &view, code.as_query(), 20, |row| row % 3 == 0, 1000, &mut scratch);
+    assert!(check(&graph).reachable >= 1, "the entry at least");
+    let map: Vec<u32> = (0..NODES as u32).map(|node| if node % 5 == 0 { REMOVED } else { node }).collect();
+    let params = Params { ef_construction: 10, ..Params::default() };
+    let merged = merge(Kernels::detect(), &graph, &map, &view, &params, &Sequential, &|_, _| true).unwrap();
+    checked(&merged, NODES);
+}
+
+#[test]
+fn every_truncation_and_every_extension_is_an_error() {
+    let (_, graph) = sample();
+    for len in 0..graph.len() {
+        assert!(GraphView::parse(&graph[..len], NODES).is_err(), "truncated to {len}");
+    }
+    assert!(GraphView::parse(&[&graph[..], &[0]].concat(), NODES).is_err());
+    assert!(GraphView::parse(&graph, NODES + 1).is_err(), "another number of rows");
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    let (data, graph) = sample();
+    for at in 0..64 {
+        for value in [0, 1, 2, 31, 64, 128, 255] {
+            let mut broken = graph.clone();
+            broken[at] = value;
+            use_it(&data, &broken);
+        }
+    }
+    for seed in 0..40 {
+        let mut stream = Stream::new(seed);
+        let mut broken = graph.clone();
+        for _ in 0..=seed * 5 {
+            let at = 64 + stream.next() as usize % (broken.len() - 64);
+            broken[at] = stream.next() as u8;
+        }
+        use_it(&data, &broken);
+    }
+    let lists = place(NODES, 0);
+    for filler in [0x00, 0x01, 0xff] {
+        let mut broken = graph.clone();
+        broken[64..lists].fill(filler);
+        use_it(&data, &broken);
+    }
+}
+
+#[test]
+fn a_check_names_what_is_wrong_and_where() {
+    let (_, graph) = sample();
+    let first_of = |bytes: &[u8]| check(&GraphView::parse(bytes, NODES).unwrap()).first_offence;
+    assert_eq!(first_of(&graph), None);
+    let neighbour = u32::from_le_bytes(graph[place(5, 0)..place(5, 1)].try_into().unwrap());
+    assert_eq!(first_of(&with_word(&graph, place(5, 0), 5)), Some(Offence::SelfLoop { node: 5, level: 0 }));
+    assert_eq!(first_of(&with_word(&graph, place(5, 1), neighbour)), Some(Offence::Duplicate { node: 5, level: 0, neighbour }));
+    assert_eq!(
+        first_of(&with_word(&graph, place(5, 0), NODES as u32)),
+        Some(Offence::OutOfRange { node: 5, level: 0, neighbour: NODES as u32 })
+    );
+    assert_eq!(first_of(&with_word(&graph, place(5, 0), u32::MAX)), Some(Offence::AfterFreePlace { node: 5, level: 0 }));
+    let mut cut_off = graph.clone();
+    cut_off[64..place(NODES, 0)].fill(0xff);
+    let report = check(&GraphView::parse(&cut_off, NODES).unwrap());
+    assert_eq!((report.reachable, report.edges), (1, 0));
+    assert!(matches!(report.first_offence, Some(Offence::Unreachable { .. })));
+}
+
+#[test]
+fn a_neighbour_on_the_wrong_level_is_named() {
+    let (_, graph) = sample();
+    let view = GraphView::parse(&graph, NODES).unwrap();
+    let upper = (0..NODES as u32).find(|node| view.neighbours(*node, 1).next().is_some()).unwrap();
+    let flat = (0..NODES as u32).find(|node| view.level_of(*node) == 0).unwrap();
+    let lists = view.neighbours(upper, 1).count();
+    // The lists of the upper levels are the last section, and the first one belongs to the first upper node.
+    let section = graph.len() - (0..NODES as u32).map(|node| view.level_of(node)).sum::<usize>() * 16 * 4;
+    let broken = with_word(&graph, section, flat);
+    assert!(lists > 0);
+    assert_eq!(
+        check(&GraphView::parse(&broken, NODES).unwrap()).first_offence,
+        Some(Offence::WrongLevel { node: upper, level: 1, neighbour: flat })
+    );
+}
