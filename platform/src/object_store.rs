@@ -1,15 +1,23 @@
 //! Object stores: the blocking interface, and what holds for every store.
 //!
-//! A key is a path of parts joined by '/'; an object is put once and never changed. [`real`] is a
-//! store outside of the process, [`sim`] one on any [`crate::fs::FileSystem`] (so on a simulated
-//! disk that loses power), [`faulty`] spoils the replies of another store, and [`conformance`]
-//! holds what each of them must do.
+//! A key is a path of parts joined by '/'; an object is put once and never changed, and no key is
+//! the directory of another. [`open_directory`] gives a store outside of the process, [`sim`] is one
+//! on any [`crate::fs::FileSystem`] (so on a simulated disk that loses power), [`faulty`] spoils the
+//! replies of another store, and [`conformance`] holds what each of them must do.
 
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+pub mod conformance;
+pub mod faulty;
+mod local;
+mod real;
+pub mod sim;
+
+pub use real::open_directory;
 
 /// The content of an object, in pieces that are chained and not copied.
 pub type Body = Vec<Bytes>;
@@ -165,13 +173,16 @@ fn is_key_part(part: &str) -> bool {
     (1..=255).contains(&part.len()) && !part.starts_with('.') && part.bytes().all(allowed)
 }
 
+/// The most parts that a key has: a listing goes no deeper, whatever links in a directory say.
+const MOST_PARTS: usize = 16;
+
 /// Checks that `key` is one that every store can hold.
 fn check_key(key: &str) -> Result<(), String> {
-    if key.len() <= 1024 && key.split('/').all(is_key_part) {
+    if key.split('/').count() <= MOST_PARTS && key.split('/').all(is_key_part) {
         return Ok(());
     }
     Err("the key is not allowed: parts of letters, digits, '.', '_' and '-', joined by '/', \
-         none empty or beginning with '.'"
+         at most 16, none empty or beginning with '.'"
         .to_owned())
 }
 
@@ -195,9 +206,10 @@ mod tests {
             assert!(check_key(good).is_ok(), "{good}");
         }
         let long = "x".repeat(256);
+        let deep = "x/".repeat(16) + "x";
         let bad = [
             "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "a b", "a\\b", "a\0b", "é", "a#1", ".hidden", "a%2e", "c:d",
-            "a/.b.tmp", &long,
+            "a/.b.tmp", &long, &deep,
         ];
         for bad in bad {
             assert!(check_key(bad).is_err(), "{bad:?}");
