@@ -1,3 +1,5 @@
 //! The same program under its second name.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    vectra_cli::main()
+}

@@ -1,3 +1,5 @@
 //! The `vectra` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    vectra_cli::main()
+}

@@ -1,0 +1,160 @@
+//! The grammar of the command line: every word, flag and help text, and nothing that acts on them.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod aliases;
+mod backup;
+mod bench;
+mod collections;
+mod data;
+mod markdown;
+mod points;
+mod restore;
+mod search;
+mod values;
+
+pub use aliases::AliasesCommand;
+pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
+pub use bench::{BenchCommand, BenchSearch, DemoArgs};
+pub use collections::{CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
+pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
+pub use markdown::render_markdown;
+pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
+pub use restore::RestoreArgs;
+pub use search::SearchArgs;
+pub use values::{Datatype, Distance, IndexKind, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
+
+const ROOT_HELP: &str = "\
+Examples:
+  vectra collections create docs --dim 384 --distance cosine
+  vectra import docs --vectors vectors.npy --payload payload.jsonl.gz
+  vectra search docs --vectors queries.npy --top 5
+  vectra collections backup docs --destination /mnt/backups/docs --snapshot-id monday --wait
+  vectra collections restore docs --source /mnt/backups/docs --new-collection-name docs_test --wait
+
+Results go to stdout, everything else to stderr. With --json a result is one JSON object
+(search, bench, import and list: one a line) and an error is one JSON object on stderr.
+
+Exit codes:
+    0  done
+    1  other failure
+    2  usage: the command line itself is wrong
+    3  not found: collection, backup or snapshot; or a time outside the recovery window
+    4  exists already, conflict, locked by another process, or diverged history
+    5  corrupt: names the object and the offset
+    6  incomplete copy: says how much is missing, and the newest complete restore point
+    7  target unreachable, or access denied
+    8  fenced: another writer took over
+  124  --wait ran out of time
+  130  interrupted";
+
+/// A vector database that can be rewound.
+///
+/// Every acknowledged write is kept in an append-only log; a backup is a consistent prefix of it,
+/// with the search index; a restored collection answers at once instead of rebuilding.
+/// All commands open the data directory themselves: no server is needed.
+#[derive(Debug, Parser)]
+#[command(name = "vectra", version, after_long_help = ROOT_HELP)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The database: a directory [default: VECTRA_DATA_DIR, else ~/.local/share/vectra]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub data_dir: Option<PathBuf>,
+    /// A running server instead of a directory [default: VECTRA_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub url: Option<String>,
+    /// How long to wait for another process that writes to this database
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = values::seconds,
+          help_heading = "Global options")]
+    pub lock_wait: Duration,
+    /// Print results and errors as JSON
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Print results only: no progress, no notes; lists show names alone
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Open a database whose last commit time lies in the future of this machine's clock
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub accept_clock: bool,
+}
+
+/// The first word of a command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create, look at, drop, back up and restore collections
+    #[command(subcommand, after_long_help = collections::HELP)]
+    Collections(CollectionsCommand),
+    /// Write vectors from a file into a collection.
+    ///
+    /// --vectors takes .npy (<f4, <f2 or |u1, two dimensions, C order), .fvecs, .bvecs or .fbin; the id of
+    /// a point is its row number, or its row in --ids. --jsonl takes lines
+    /// {"id":1,"vector":[0.1,0.2],"payload":{"lang":"en"}}, with {"name":[..]} as vector where they are named.
+    /// Every batch is written whole or not at all, and running the same import again changes nothing.
+    /// With --json an `ack` line is printed after each durable batch.
+    #[command(verbatim_doc_comment)]
+    Import(ImportArgs),
+    /// Write all points of a collection as JSON lines.
+    ///
+    /// One line a point, as `vectra import --jsonl` takes them: id, vector, payload.
+    /// All lines belong to one moment, whatever is written meanwhile.
+    Export(ExportArgs),
+    /// Find the nearest points of query vectors.
+    ///
+    /// One result a query, nearest first; equal scores are ordered by id. Without --ef and --exact the
+    /// collection chooses. The filter is the JSON of Qdrant: must, should, must_not, min_should over
+    /// match, range, has_id, is_empty and is_null.
+    Search(SearchArgs),
+    /// Read and write single points
+    #[command(subcommand, after_long_help = points::HELP)]
+    Points(PointsCommand),
+    /// Second names of collections, switched atomically
+    #[command(subcommand, after_long_help = aliases::HELP)]
+    Aliases(AliasesCommand),
+    /// Measure recall and speed on your own data
+    #[command(subcommand, after_long_help = bench::HELP)]
+    Bench(BenchCommand),
+    /// Run the main job once: create, search, back up, drop, restore, compare.
+    ///
+    /// Works in a temporary folder on real embeddings that come with the program, prints each step as the command
+    /// that a user would type, with times and sizes, and leaves nothing behind. --points runs the same on
+    /// generated data of any size.
+    Demo(DemoArgs),
+    /// Print the version and the distance kernels in use
+    #[command(after_long_help = VERSION_HELP)]
+    Version,
+    /// Print a completion script for a shell
+    #[command(after_long_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const VERSION_HELP: &str = "\
+VECTRA_SIMD=scalar|avx2|avx512|neon forces one set of kernels; all of them give the same ids.
+
+Example:
+  vectra version --json
+
+Exit codes: 0 done, 2 VECTRA_SIMD names kernels that this machine does not have";
+
+const COMPLETIONS_HELP: &str = "\
+Example:
+  vectra completions bash > ~/.local/share/bash-completion/completions/vectra
+
+Exit codes: 0 done, 2 unknown shell";
+
+#[cfg(test)]
+mod tests;

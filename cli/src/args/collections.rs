@@ -1,0 +1,224 @@
+//! The grammar of `vectra collections`, apart from backup and restore.
+
+use super::values::{self, Datatype, Distance, IndexKind, VectorSpec};
+use super::{BackupArgs, RestoreArgs};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Example:
+  vectra collections list
+
+Exit codes: 0 done, 2 usage, 3 no such collection, 4 exists already or locked";
+
+const LIST_HELP: &str = "\
+One line a collection, beginning with its name: `products (contains vectors and metadata)`,
+`(contains vectors)`, `(empty)`, or its state when it is not ready. -q prints the names alone.
+No collection: nothing is printed and the exit code is 0.
+
+Example:
+  vectra collections list --json
+
+Exit codes: 0 done, 1 other failure";
+
+const INFO_HELP: &str = "\
+Example:
+  vectra collections info docs --json
+
+Exit codes: 0 done, 3 no such collection, 5 a file of it is corrupt";
+
+const PURGE_HELP: &str = "\
+Dropped collections keep their files until an archive has them, or for 24 hours without one.
+This gives the space back now; it cannot be undone.
+
+Example:
+  vectra collections purge --yes
+
+Exit codes: 0 done, 4 locked, or stdin is no terminal and --yes is missing";
+
+const UNDROP_HELP: &str = "\
+Example:
+  vectra collections undrop docs
+
+Exit codes: 0 done, 3 nothing dropped under this name is left, 4 the name is taken, or locked";
+
+/// The second word of `vectra collections`.
+#[derive(Debug, Subcommand)]
+pub enum CollectionsCommand {
+    /// Create an empty collection.
+    ///
+    /// Give --dim for one unnamed vector a point, or --vector once for each named one.
+    Create(CreateArgs),
+    /// Show the schema, the sizes and the segments of a collection
+    #[command(after_long_help = INFO_HELP)]
+    Info(NameArg),
+    /// List the collections of the database
+    #[command(after_long_help = LIST_HELP)]
+    List,
+    /// Count the live points of a collection, exactly.
+    ///
+    /// Prints the number and a newline, nothing else.
+    Count(CountArgs),
+    /// Drop a collection; backups of it are not touched.
+    ///
+    /// Never asks. Its files stay until an archive has them, or for 24 hours without one:
+    /// `vectra collections undrop` brings it back until then. --purge frees the space at once.
+    Drop(DropArgs),
+    /// Free the space of dropped collections now
+    #[command(after_long_help = PURGE_HELP)]
+    Purge {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Bring back the collection that was last dropped under a name
+    #[command(after_long_help = UNDROP_HELP)]
+    Undrop(NameArg),
+    /// Index a payload field, so that filters on it are fast
+    FieldIndex(FieldIndexArgs),
+    /// Build the graphs of everything that has none yet, and merge segments
+    Optimize(OptimizeArgs),
+    /// Back up a collection, or look at and verify backups.
+    ///
+    /// The backup holds the exact prefix of acknowledged writes at one moment: vectors, payloads, ids,
+    /// deletes, schema, aliases and the search index. Writers keep running.
+    /// When the destination already has history of this collection, only what is new is sent.
+    /// The same --snapshot-id again: an unfinished attempt is resumed, a complete one is refused.
+    Backup(BackupArgs),
+    /// Bring a collection back from a backup.
+    ///
+    /// NAME is the name inside the backup. The search index is loaded, not rebuilt. The collection
+    /// appears whole or not at all, and nothing is written when the name is taken.
+    /// Without --snapshot-id the newest backup is taken; if that one is incomplete, the command
+    /// says so and names the newest complete one.
+    Restore(RestoreArgs),
+}
+
+/// A command that takes one collection.
+#[derive(Debug, Clone, Args)]
+pub struct NameArg {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+}
+
+/// The schema of a new collection.
+#[derive(Debug, Clone, Args)]
+#[command(
+    group = ArgGroup::new("schema").args(["dim", "vector"]).required(true),
+    after_long_help = "\
+Examples:
+  vectra collections create docs --dim 384 --distance cosine
+  vectra collections create items --vector title:384 --vector image:768:euclid:f16
+
+Exit codes: 0 done, 2 usage, 4 the name is taken, or the database is locked"
+)]
+pub struct CreateArgs {
+    /// The new collection
+    #[arg(value_parser = values::new_name)]
+    pub name: String,
+    /// Numbers in a vector
+    #[arg(long, value_name = "N", value_parser = values::dimension)]
+    pub dim: Option<u32>,
+    /// How far apart two vectors are
+    #[arg(long, value_enum, default_value = "cosine", conflicts_with = "vector")]
+    pub distance: Distance,
+    /// How a number is stored
+    #[arg(long, value_enum, default_value = "f32", conflicts_with = "vector")]
+    pub datatype: Datatype,
+    /// Whether a search graph is built
+    #[arg(long, value_enum, default_value = "hnsw")]
+    pub index: IndexKind,
+    /// A named vector; may be given many times
+    #[arg(long, value_name = "NAME:DIM[:DISTANCE[:DATATYPE]]")]
+    pub vector: Vec<VectorSpec>,
+}
+
+/// What is to be counted.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra collections count docs
+  vectra collections count docs --filter '{\"must\":[{\"key\":\"lang\",\"match\":{\"value\":\"en\"}}]}'
+
+Exit codes: 0 done, 1 the filter is not valid, 3 no such collection (and nothing on stdout)")]
+pub struct CountArgs {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// Count only the points that match
+    #[arg(long, value_name = "JSON")]
+    pub filter: Option<String>,
+}
+
+/// What is to be dropped, and how thoroughly.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra collections drop docs
+  vectra collections drop docs --if-exists --purge --yes
+
+Exit codes: 0 done, 3 no such collection (0 with --if-exists), 4 locked,
+            or --purge on no terminal without --yes")]
+pub struct DropArgs {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// Missing is fine: exit 0
+    #[arg(long)]
+    pub if_exists: bool,
+    /// Free its space at once; it cannot be brought back
+    #[arg(long)]
+    pub purge: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What a payload field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FieldType {
+    /// Text, compared as a whole
+    Keyword,
+    /// Whole numbers
+    Integer,
+    /// Numbers
+    Float,
+    /// true and false
+    Bool,
+}
+
+/// Index a payload field, so that filters on it are fast.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Example:
+  vectra collections field-index docs section --type keyword
+
+Exit codes: 0 done, 3 no such collection, 4 the field has an index of another type, or locked")]
+pub struct FieldIndexArgs {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// The field; inner fields with dots: author.name
+    #[arg(value_parser = values::name)]
+    pub field: String,
+    /// What it holds
+    #[arg(long = "type", value_enum)]
+    pub field_type: FieldType,
+}
+
+/// Build the graphs of everything that has none yet, and merge segments.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Example:
+  vectra collections optimize docs
+
+Exit codes: 0 done, 3 no such collection, 4 locked, 124 --wait-timeout ran out")]
+pub struct OptimizeArgs {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
+    pub wait_timeout: Option<Duration>,
+}
