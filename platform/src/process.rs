@@ -1,7 +1,11 @@
-//! This process and its surroundings: id, home, environment, terminal, memory.
+//! This process and its surroundings: id, home, environment, terminal, signals, memory.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::fs::{OsFileSystem, read_file};
 
@@ -39,6 +43,41 @@ pub fn stdout_is_terminal() -> bool {
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// The exit code of a process that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+fn interrupt_flag() -> &'static Arc<AtomicBool> {
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    FLAG.get_or_init(Arc::default)
+}
+
+/// Makes the first SIGINT or SIGTERM set what [`interrupted`] tells, instead of ending the process;
+/// the second one ends it with code 130. Without this call both end it at once, which is safe too:
+/// what was acknowledged is durable.
+///
+/// # Errors
+///
+/// Fails if the system refuses the handlers.
+pub fn catch_interrupts() -> std::io::Result<()> {
+    static CAUGHT: OnceLock<()> = OnceLock::new();
+    if CAUGHT.set(()).is_err() {
+        return Ok(());
+    }
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag clear, and sets it.
+        let flag = Arc::clone(interrupt_flag());
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, flag)?;
+        signal_hook::flag::register(signal, Arc::clone(interrupt_flag()))?;
+    }
+    Ok(())
+}
+
+/// Tells whether SIGINT or SIGTERM came since [`catch_interrupts`]. Long work looks now and then.
+#[must_use]
+pub fn interrupted() -> bool {
+    interrupt_flag().load(Ordering::Relaxed)
 }
 
 /// Returns the home directory that the password database names for the user of this process;
@@ -92,6 +131,15 @@ mod tests {
         for unknown in [7, 9, 12] {
             assert_eq!(home_in(database, unknown), None);
         }
+    }
+
+    #[test]
+    fn the_first_signal_is_noted_and_does_not_end_the_process() {
+        catch_interrupts().unwrap();
+        catch_interrupts().unwrap();
+        assert!(!interrupted());
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(interrupted());
     }
 
     #[test]

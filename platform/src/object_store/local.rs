@@ -25,12 +25,16 @@ impl Directory {
         let directory = Self { fs, root: root.to_owned(), durable: Mutex::new(BTreeSet::new()) };
         let found = directory.fs.metadata(root).map_err(|error| directory.error("open", "", &error))?;
         match found {
-            Some(found) if found.is_dir => {}
-            Some(_) => {
+            Some(found) if !found.is_dir => {
                 let error = IoError::new("open", root, ErrorKind::NotADirectory.into());
                 return Err(directory.error("open", "", &error));
             }
-            None if create => directory.fs.create_dir_all(root).map_err(|error| directory.error("create", "", &error))?,
+            // Also where it exists: the name may be one that a killed process did not sync.
+            _ if create => {
+                let made = directory.fs.create_dir_all(root);
+                made.map_err(|error| directory.error("create", "", &error))?;
+            }
+            Some(_) => {}
             None => {
                 let error = IoError::new("open", root, ErrorKind::NotFound.into());
                 return Err(directory.error("open", "", &error));

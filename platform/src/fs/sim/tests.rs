@@ -155,6 +155,22 @@ fn a_directory_whose_name_was_not_synced_takes_everything_in_it_along() {
 }
 
 #[test]
+fn directories_left_by_a_killed_process_are_durable_once_they_were_asked_for() {
+    for kill in 1..8 {
+        let disk = SimDisk::new(kill);
+        disk.crash_after_ops(Some(kill));
+        let made = disk.file_system().create_dir_all(Path::new("/a/b/c"));
+        assert_eq!(made.is_ok(), kill > 6, "kill at change {kill}");
+        disk.crash_keeping(CrashKeep::Everything);
+        let fs = disk.file_system();
+        fs.create_dir_all(Path::new("/a/b/c")).unwrap();
+        write_file_durably(&*fs, Path::new("/a/b/c/x"), b"x").unwrap();
+        disk.crash_keeping(CrashKeep::Nothing);
+        assert!(exists(&disk, "/a/b/c/x"), "kill at change {kill}");
+    }
+}
+
+#[test]
 fn a_move_between_directories_leaves_exactly_one_name() {
     for (seed, synced) in (0..30).flat_map(|seed| [(seed, "/from"), (seed, "/to"), (seed, "")]) {
         let disk = SimDisk::new(seed);

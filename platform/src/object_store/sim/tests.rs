@@ -88,6 +88,22 @@ fn an_object_left_by_a_killed_process_is_durable_once_it_was_found() {
 }
 
 #[test]
+fn a_put_beside_what_a_killed_process_left_is_durable_with_the_way_to_it() {
+    for kill in 1..20 {
+        let disk = SimDisk::new(kill);
+        disk.crash_after_ops(Some(kill));
+        let first = store(&disk, KnownBad::default());
+        let _ = first.and_then(|store| store.put_if_absent("d/e/a", vec![content(1)]));
+        disk.crash_keeping(CrashKeep::Everything);
+        let second = store(&disk, KnownBad::default()).unwrap();
+        second.put_if_absent("d/e/b", vec![content(2)]).unwrap();
+        disk.crash_keeping(CrashKeep::Nothing);
+        let read = store(&disk, KnownBad::default()).unwrap().get("d/e/b");
+        assert_eq!(read.unwrap(), content(2), "kill at change {kill}");
+    }
+}
+
+#[test]
 fn a_put_into_a_full_store_says_so_and_leaves_nothing_behind() {
     let disk = SimDisk::new(1);
     let store = store(&disk, KnownBad::default()).unwrap();
