@@ -1,0 +1,161 @@
+//! A filter over the rows of one segment, answered from field indexes in three values: holds, may hold, does not hold.
+
+use index::Bitmap;
+
+use super::{Condition, Filter};
+use crate::PointId;
+use crate::payload::field_index::FieldIndex;
+use crate::payload::path::FieldPath;
+
+/// The rows that a filter may hold for; a row is in at most one of the two sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates {
+    /// The filter holds for these.
+    pub sure: Bitmap,
+    /// The filter may hold for these: ask [`Filter::matches`] with their payloads.
+    pub maybe: Bitmap,
+}
+
+/// Shows the rows of a segment that carry an id, older versions of a point included.
+pub type RowsOf<'a> = dyn Fn(&PointId, &mut dyn FnMut(u32)) + 'a;
+
+/// What is known about the rows of one segment without reading payloads.
+#[derive(Clone, Copy)]
+pub struct Lookup<'a> {
+    /// Number of rows, deleted ones included.
+    pub rows: u32,
+    /// Indexes of fields over these rows; one over another number of rows is not asked.
+    pub indexes: &'a [FieldIndex],
+    /// Rows whose payload was changed after the indexes were built.
+    pub changed: Option<&'a Bitmap>,
+    /// Where ids lie; without it, `has_id` may hold for every row.
+    pub rows_of: Option<&'a RowsOf<'a>>,
+}
+
+/// Answers a filter from indexes of a segment whose payloads all are those that were indexed.
+#[must_use]
+pub fn plan(filter: &Filter, indexes: &[FieldIndex], rows: u32) -> Candidates {
+    Lookup { rows, indexes, changed: None, rows_of: None }.plan(filter)
+}
+
+/// A set known from both sides: `least` is part of it, and it is part of `most`.
+struct Between {
+    least: Bitmap,
+    most: Bitmap,
+}
+
+impl Between {
+    fn exactly(rows: Bitmap) -> Between {
+        Between { least: rows.clone(), most: rows }
+    }
+
+    fn unknown(rows: u32) -> Between {
+        Between { least: Bitmap::new(rows), most: Bitmap::full(rows) }
+    }
+
+    fn and(&mut self, other: &Between) {
+        self.least.and(&other.least);
+        self.most.and(&other.most);
+    }
+
+    fn or(&mut self, other: &Between) {
+        self.least.or(&other.least);
+        self.most.or(&other.most);
+    }
+
+    /// Takes out what is in `other`: what surely is there surely goes, what may be there may go.
+    fn and_not(&mut self, other: &Between) {
+        self.least.and_not(&other.most);
+        self.most.and_not(&other.least);
+    }
+}
+
+impl Lookup<'_> {
+    /// Answers the filter as far as the indexes reach; deletes are the caller's to take out.
+    ///
+    /// # Panics
+    /// When `changed` is over another number of rows.
+    #[must_use]
+    pub fn plan(&self, filter: &Filter) -> Candidates {
+        let Between { least, most } = self.between(filter);
+        let mut maybe = most;
+        maybe.and_not(&least);
+        Candidates { sure: least, maybe }
+    }
+
+    fn between(&self, filter: &Filter) -> Between {
+        let mut answer = Between::exactly(Bitmap::full(self.rows));
+        for condition in &filter.must {
+            answer.and(&self.condition(condition));
+        }
+        for condition in &filter.must_not {
+            answer.and_not(&self.condition(condition));
+        }
+        if !filter.should.is_empty() {
+            let mut any = Between::exactly(Bitmap::new(self.rows));
+            for condition in &filter.should {
+                any.or(&self.condition(condition));
+            }
+            answer.and(&any);
+        }
+        if let Some(counted) = &filter.min_should {
+            answer.and(&self.at_least(counted.min_count, &counted.conditions));
+        }
+        answer
+    }
+
+    /// Counts, row by row, the conditions that hold and those that may.
+    fn at_least(&self, min_count: usize, conditions: &[Condition]) -> Between {
+        let Ok(min_count) = u16::try_from(min_count) else { return Between::exactly(Bitmap::new(self.rows)) };
+        // The number of conditions is limited far below 65,536, so the counts cannot overflow.
+        let mut counts = [vec![0_u16; self.rows as usize], vec![0_u16; self.rows as usize]];
+        for condition in conditions {
+            let found = self.condition(condition);
+            for (count, set) in counts.iter_mut().zip([found.least, found.most]) {
+                set.iter().for_each(|row| count[row as usize] += 1);
+            }
+        }
+        let [least, most] = counts.map(|count| {
+            let mut set = Bitmap::new(self.rows);
+            (0..self.rows).zip(count).filter(|(_, count)| *count >= min_count).for_each(|(row, _)| set.set(row, true));
+            set
+        });
+        Between { least, most }
+    }
+
+    fn condition(&self, condition: &Condition) -> Between {
+        match condition {
+            Condition::Filter(filter) => self.between(filter),
+            Condition::HasId(_) if self.rows_of.is_some() => Between::exactly(self.rows_with_ids(condition)),
+            Condition::HasId(_) => Between::unknown(self.rows),
+            Condition::Field { path, test } => {
+                let Some(Candidates { sure, maybe }) = self.index_of(path).and_then(|index| index.candidates(test)) else {
+                    return Between::unknown(self.rows);
+                };
+                let mut answer = Between { most: sure.clone(), least: sure };
+                answer.most.or(&maybe);
+                if let Some(changed) = self.changed {
+                    answer.least.and_not(changed);
+                    answer.most.or(changed);
+                }
+                answer
+            }
+        }
+    }
+
+    /// Gives the rows of the ids that a `has_id` lists, as far as ids can be looked up.
+    pub(super) fn rows_with_ids(&self, condition: &Condition) -> Bitmap {
+        let mut found = Bitmap::new(self.rows);
+        if let (Condition::HasId(ids), Some(rows_of)) = (condition, self.rows_of) {
+            for id in ids {
+                rows_of(id, &mut |row| found.set(row, true));
+            }
+        }
+        found
+    }
+
+    /// Gives the index of a path over exactly these rows.
+    pub(super) fn index_of(&self, path: &FieldPath) -> Option<&FieldIndex> {
+        self.indexes.iter().find(|index| index.path() == path && index.rows() == self.rows)
+    }
+}
