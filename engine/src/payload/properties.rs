@@ -101,7 +101,7 @@ fn filter() -> impl Strategy<Value = String> {
 }
 
 fn build(path: &str, kind: FieldType, payloads: &[Option<String>]) -> FieldIndex {
-    let mut builder = FieldIndexBuilder::new(FieldPath::parse(path).unwrap(), kind, payloads.len() as u32);
+    let mut builder = FieldIndexBuilder::new(&FieldPath::parse(path).unwrap(), kind, payloads.len() as u32);
     for (row, payload) in (0..).zip(payloads) {
         builder.add(row, payload.as_deref());
     }
@@ -214,7 +214,7 @@ proptest! {
         noise in prop::collection::vec(any::<u8>(), 0..200),
         text in condition(),
     ) {
-        let mut builder = FieldIndexBuilder::new(FieldPath::parse("a").unwrap(), kind, payloads.len() as u32);
+        let mut builder = FieldIndexBuilder::new(&FieldPath::parse("a").unwrap(), kind, payloads.len() as u32);
         (0..).zip(&payloads).for_each(|(row, payload)| builder.add(row, payload.as_deref()));
         let mut bytes = builder.finish();
         for (at, value) in flips {

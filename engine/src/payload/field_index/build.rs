@@ -38,14 +38,14 @@ enum Found {
 impl FieldIndexBuilder {
     /// Starts an index over `rows` rows; a row that is never added is one without payload.
     #[must_use]
-    pub fn new(path: FieldPath, kind: FieldType, rows: u32) -> FieldIndexBuilder {
+    pub fn new(path: &FieldPath, kind: FieldType, rows: u32) -> FieldIndexBuilder {
         let found = match kind {
             FieldType::Keyword => Found::Words { lists: BTreeMap::new(), heap: 0 },
             FieldType::Integer | FieldType::Float | FieldType::Bool => Found::Keys(Vec::new()),
         };
         let set = Bitmap::new(rows);
         FieldIndexBuilder {
-            path,
+            path: path.clone(),
             kind,
             rows,
             next: 0,

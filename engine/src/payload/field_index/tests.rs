@@ -4,7 +4,7 @@ use super::*;
 use crate::payload::filter::{Condition, Filter};
 
 fn build(path: &str, kind: FieldType, payloads: &[&str]) -> FieldIndex {
-    let mut builder = FieldIndexBuilder::new(FieldPath::parse(path).unwrap(), kind, payloads.len() as u32);
+    let mut builder = FieldIndexBuilder::new(&FieldPath::parse(path).unwrap(), kind, payloads.len() as u32);
     for (row, payload) in (0..).zip(payloads) {
         builder.add(row, (*payload != "{}").then_some(*payload));
     }
@@ -79,7 +79,7 @@ fn integers_beyond_the_type_and_long_strings_are_found_through_the_payload() {
 
 #[test]
 fn rows_that_were_never_added_have_no_payload() {
-    let mut builder = FieldIndexBuilder::new(FieldPath::parse("a").unwrap(), FieldType::Integer, 200);
+    let mut builder = FieldIndexBuilder::new(&FieldPath::parse("a").unwrap(), FieldType::Integer, 200);
     builder.add(3, Some(r#"{"a":1}"#));
     builder.add(130, Some(r#"{"a":1}"#));
     let index = FieldIndex::open(Bytes::from(builder.finish())).unwrap();
@@ -134,7 +134,7 @@ fn golden() -> Vec<u8> {
 
 #[test]
 fn the_bytes_of_version_1_stay_as_they_are() {
-    let mut builder = FieldIndexBuilder::new(FieldPath::parse("t").unwrap(), FieldType::Keyword, 3);
+    let mut builder = FieldIndexBuilder::new(&FieldPath::parse("t").unwrap(), FieldType::Keyword, 3);
     builder.add(0, Some(r#"{"t":["bc","a"]}"#));
     builder.add(1, Some(r#"{"t":"bc"}"#));
     builder.add(2, Some(r#"{"t":null}"#));
