@@ -13,8 +13,12 @@ use crate::simd::Kernels;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// Largest batch; smaller ones while the graph is small, so that a node meets most of its neighbours.
+/// Largest batch.
 const MAX_BATCH: usize = 10_000;
+
+/// A batch is at most this share of what was inserted before: the nodes of a batch do not meet, so a
+/// larger one costs recall (measured: one in 4 gives 0.974 where one in 16 gives 0.981).
+const BATCH_SHARE: usize = 16;
 
 /// Nodes of one job: enough to hide the hand-out, few enough to keep all threads busy to the end.
 const JOB_NODES: usize = 32;
@@ -138,7 +142,7 @@ impl<'a> Builder<'a> {
             if !(self.progress)(total - left.len(), total) {
                 return Err(BuildError::Cancelled);
             }
-            let (batch, rest) = left.split_at((inserted / 4).clamp(1, MAX_BATCH).min(left.len()));
+            let (batch, rest) = left.split_at((inserted / BATCH_SHARE).clamp(1, MAX_BATCH).min(left.len()));
             self.insert_batch(graph, levels, batch);
             left = rest;
         }

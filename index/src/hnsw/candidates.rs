@@ -48,16 +48,19 @@ impl Pool {
         self.cursor = 0;
     }
 
-    /// Adds a node if it is among the nearest. A node may be added once.
+    /// Adds a node if it is among the nearest; true when it is the next to expand. A node may be added
+    /// once.
     #[inline]
-    pub(super) fn insert(&mut self, key: Key) {
-        if self.is_full_below(key) {
-            return;
+    pub(super) fn insert(&mut self, key: Key) -> bool {
+        if self.is_full_before(key) {
+            return false;
         }
         self.keys.truncate(self.ef - 1);
         let at = self.keys.partition_point(|other| *other < key);
         self.keys.insert(at, key);
+        let is_next = at <= self.cursor;
         self.cursor = self.cursor.min(at);
+        is_next
     }
 
     /// The nearest node that was not expanded yet, marked as expanded.
@@ -77,10 +80,10 @@ impl Pool {
         Some(self.keys[self.cursor].node())
     }
 
-    /// True when `ef` nodes are held and none is farther than `key`.
+    /// True when `ef` nodes are held and all are nearer than `key`.
     #[inline]
-    pub(super) fn is_full_below(&self, key: Key) -> bool {
-        self.keys.len() == self.ef && self.keys.last().is_some_and(|worst| *worst <= key)
+    pub(super) fn is_full_before(&self, key: Key) -> bool {
+        self.keys.len() == self.ef && self.keys.last().is_some_and(|worst| *worst < key)
     }
 
     /// What is held, nearest first.

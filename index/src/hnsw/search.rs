@@ -146,13 +146,13 @@ impl Walk<'_> {
             scratch.pool.insert(start);
         }
         while let Some(Reverse(nearest)) = scratch.frontier.pop() {
-            if scratch.pool.is_full_below(nearest) || scratch.visits >= max_visits {
+            if scratch.pool.is_full_before(nearest) || scratch.visits >= max_visits {
                 break;
             }
             self.score_neighbours(query, nearest.node(), 0, scratch);
             for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
                 let key = Key::new(*distance, *id);
-                if scratch.pool.is_full_below(key) {
+                if scratch.pool.is_full_before(key) {
                     continue;
                 }
                 scratch.frontier.push(Reverse(key));
@@ -169,12 +169,11 @@ impl Walk<'_> {
     /// Collects the neighbours of `node` that were not seen yet, then scores them in one call.
     #[inline]
     fn score_neighbours(&self, query: CodeQuery<'_>, node: u32, level: usize, scratch: &mut Scratch) {
-        scratch.ids.clear();
-        for neighbour in self.graph.neighbours(node, level) {
-            if scratch.visited.insert(neighbour) {
-                scratch.ids.push(neighbour);
-            }
-        }
+        // A place for every neighbour, and one that the last write without effect may take.
+        let room = self.graph.capacity(level) + 1;
+        scratch.visited.take_fresh(self.graph.neighbours(node, level), room, &mut scratch.ids);
+        // The kernel prefetches from its second group of rows on.
+        self.codes.rows().prefetch(&scratch.ids[..scratch.ids.len().min(4)]);
         scratch.distances.resize(scratch.ids.len(), 0);
         self.codes.distances(self.kernels, query, &scratch.ids, &mut scratch.distances);
         scratch.visits += scratch.ids.len();

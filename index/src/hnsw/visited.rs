@@ -21,17 +21,30 @@ impl Visited {
         self.words.resize(count.div_ceil(64), 0);
     }
 
-    /// Adds `node`; true when it was not there. The node is below the count given to `reset`.
+    /// Adds to `fresh` those of `nodes` that were not in the set, and to the set. All are below the count
+    /// given to `reset`.
+    ///
+    /// Whether a node is fresh is close to a coin toss, so the loop has no branch on it.
     #[inline]
-    pub(super) fn insert(&mut self, node: u32) -> bool {
-        let word = &mut self.words[(node / 64) as usize];
-        let bit = 1 << (node % 64);
-        let fresh = *word & bit == 0;
-        *word |= bit;
-        if fresh {
-            self.touched.push(node);
+    pub(super) fn take_fresh(&mut self, nodes: impl Iterator<Item = u32>, room: usize, fresh: &mut Vec<u32>) {
+        fresh.clear();
+        fresh.resize(room, 0);
+        let mut count = 0;
+        for node in nodes {
+            let word = &mut self.words[(node / 64) as usize];
+            let bit = node % 64;
+            fresh[count] = node;
+            count += usize::from(*word >> bit & 1 == 0);
+            *word |= 1 << bit;
         }
-        fresh
+        fresh.truncate(count);
+        self.touched.extend_from_slice(fresh);
+    }
+
+    /// Adds one node.
+    pub(super) fn insert(&mut self, node: u32) {
+        self.words[(node / 64) as usize] |= 1 << (node % 64);
+        self.touched.push(node);
     }
 }
 
@@ -45,11 +58,14 @@ mod tests {
         for (count, step) in [(10_000, 1), (10_000, 997), (100, 3), (0, 1), (500, 7)] {
             visited.reset(count);
             assert_eq!(visited.touched.len(), 0);
-            for node in (0..count as u32).step_by(step) {
-                assert!(visited.insert(node));
-                assert!(!visited.insert(node));
-            }
-            assert_eq!(visited.touched.len(), count.div_ceil(step));
+            let nodes: Vec<u32> = (0..count as u32).step_by(step).collect();
+            let mut fresh = Vec::new();
+            let twice = nodes.iter().flat_map(|node| [*node, *node]);
+            visited.take_fresh(twice, nodes.len() + 1, &mut fresh);
+            assert_eq!(fresh, nodes);
+            nodes.first().iter().for_each(|node| visited.insert(**node));
+            visited.take_fresh(nodes.iter().copied(), 1, &mut fresh);
+            assert!(fresh.is_empty());
         }
     }
 }
