@@ -35,6 +35,9 @@ const _: () = assert!(4 + 4 + 8 + 8 + 4 + 4 == ENTRY_LEN);
 const _: () = assert!(8 + 4 + 4 + 4 + 4 + 8 == FOOTER_LEN);
 const _: () = assert!(FILE_HEADER_LEN.is_multiple_of(SECTION_ALIGN));
 
+/// What a section is called within its object: a tag and a part.
+pub type SectionName = (u32, u32);
+
 /// What an object is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -89,7 +92,7 @@ impl Role {
 pub struct ObjectBuilder<'a> {
     role: Role,
     id: SegmentId,
-    sections: Vec<((u32, u32), Cow<'a, [u8]>)>,
+    sections: Vec<(SectionName, Cow<'a, [u8]>)>,
 }
 
 impl<'a> ObjectBuilder<'a> {
@@ -193,7 +196,7 @@ impl Footer {
 /// One section as the directory describes it.
 #[derive(Debug)]
 struct Section {
-    name: (u32, u32),
+    name: SectionName,
     start: usize,
     end: usize,
     crc: u32,
@@ -221,9 +224,7 @@ impl ObjectFile {
 
     fn open_inner(bytes: Bytes, role: Role, id: SegmentId) -> Result<Self> {
         if bytes.len() < OBJECT_LEN_MIN {
-            return Err(
-                Error::corrupt("the object is cut off").with_expected(format!("at least {OBJECT_LEN_MIN} bytes"), bytes.len())
-            );
+            return Err(Error::corrupt("the object is cut off").with_expected(format!("at least {OBJECT_LEN_MIN} bytes"), bytes.len()));
         }
         let header = FileHeader::decode(&bytes, role.magic(), OBJECT_VERSION)?;
         if header.subject != id.0 || header.number != 0 {
@@ -251,8 +252,14 @@ impl ObjectFile {
     }
 
     /// Gives the names (tag, part) of all sections in ascending order.
-    pub fn names(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+    pub fn names(&self) -> impl Iterator<Item = SectionName> + '_ {
         self.sections.iter().map(|section| section.name)
+    }
+
+    /// Adds up the lengths of all sections of a tag.
+    #[must_use]
+    pub fn bytes_of(&self, tag: u32) -> u64 {
+        self.sections.iter().filter(|section| section.name.0 == tag).map(|section| (section.end - section.start) as u64).sum()
     }
 
     /// Gives the bytes of a section, or `None` when the object has no such section; checks them at the first call.
@@ -275,7 +282,9 @@ impl ObjectFile {
     /// `Corrupt` when it is missing or does not match its checksum.
     pub fn required(&self, tag: u32, part: u32) -> Result<Bytes> {
         self.section(tag, part)?.ok_or_else(|| {
-            Error::corrupt("the object lacks a section").with_object(self.id.to_string()).with_expected(format!("tag {tag}, part {part}"), "none")
+            Error::corrupt("the object lacks a section")
+                .with_object(self.id.to_string())
+                .with_expected(format!("tag {tag}, part {part}"), "none")
         })
     }
 

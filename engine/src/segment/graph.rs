@@ -1,0 +1,144 @@
+//! The graph object of one vector part: its bytes, and building it over the codes of a segment.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use index::Kernels;
+use index::hnsw::{self, BuildError, Executor, GraphView, Params, Progress, REMOVED};
+
+use super::Segment;
+use super::build::finished;
+use super::meta::ObjectMeta;
+use super::vectors::{Codes, Nodes, layout_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::SegmentId;
+use crate::object_file::{ObjectBuilder, ObjectFile, Role};
+
+/// The section that `index` lays out.
+pub const TAG_GRAPH: u32 = 1;
+
+/// Lays out a graph object.
+#[must_use]
+pub fn encode(id: SegmentId, part: u32, graph: &[u8]) -> Vec<u8> {
+    ObjectBuilder::new(Role::Graph, id).section(TAG_GRAPH, part, graph).finish()
+}
+
+/// A graph object; its section is read at first use.
+#[derive(Debug)]
+pub struct Graph {
+    object: ObjectFile,
+    part: u32,
+    layout: OnceLock<Bytes>,
+}
+
+impl Graph {
+    /// Opens the object of one vector part.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged or another object, `NewerFormat` when a later version wrote it.
+    pub fn open(bytes: Bytes, id: SegmentId, part: u32) -> Result<Self> {
+        Ok(Graph { object: ObjectFile::open(bytes, Role::Graph, id)?, part, layout: OnceLock::new() })
+    }
+
+    /// Gives the graph over some nodes; the first call checks the bytes.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are damaged or of another number of nodes, `NewerFormat` when a later version wrote them.
+    pub fn view(&self, nodes: &Nodes) -> Result<GraphView<'_>> {
+        let layout = match self.layout.get() {
+            Some(layout) => layout,
+            None => {
+                let bytes = self.object.required(TAG_GRAPH, self.part)?;
+                self.layout.get_or_init(|| bytes)
+            }
+        };
+        let view = GraphView::parse(layout, nodes.count() as usize);
+        view.map_err(|error| layout_error("graph", &error).with_object(self.object.id().to_string()))
+    }
+
+    /// Gives the container, for reading everything in it.
+    #[must_use]
+    pub fn object(&self) -> &ObjectFile {
+        &self.object
+    }
+
+    /// Gives the number of stored bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.object.bytes_of(TAG_GRAPH)
+    }
+}
+
+/// How a graph is built: the same parameters (with their seed) give the same bytes on any machine and any number of threads.
+#[derive(Clone, Copy)]
+pub struct GraphBuild<'a> {
+    /// Degrees, effort and seed.
+    pub params: &'a Params,
+    /// The kernels to compare codes with.
+    pub kernels: &'a Kernels,
+    /// Runs the jobs.
+    pub executor: &'a dyn Executor,
+    /// Told how far the build is; `false` stops it.
+    pub progress: Progress<'a>,
+}
+
+impl std::fmt::Debug for GraphBuild<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GraphBuild").field("params", self.params).field("kernels", self.kernels).finish_non_exhaustive()
+    }
+}
+
+/// Builds the graph object of a vector part over the segment's codes.
+///
+/// # Errors
+/// `Interrupted` when `progress` said stop, `InvalidInput` when the parameters are out of range, `Corrupt` when the codes are damaged,
+/// `NotFound` when no row has the vector.
+pub fn build_graph(segment: &Segment, part: u32, id: SegmentId, build: GraphBuild<'_>) -> Result<(ObjectMeta, Vec<u8>)> {
+    let codes = codes_of(segment, part)?.nodes()?.view()?;
+    let graph = hnsw::build(build.kernels, &codes, build.params, build.executor, build.progress).map_err(build_error)?;
+    finished(Role::Graph, part, id, encode(id, part, &graph))
+}
+
+/// Builds the graph object of a merged segment from the graph of a segment that went into it: nodes that stay keep their neighbours, others
+/// are inserted. `row_map` gives for each row of `base` its row in `segment`, or [`REMOVED`].
+///
+/// # Errors
+/// Like [`build_graph`]; `NotFound` also when `base` has no graph, `Internal` when the map is not of the rows of `base`.
+pub fn merge_graph(
+    base: &Segment,
+    row_map: &[u32],
+    segment: &Segment,
+    part: u32,
+    id: SegmentId,
+    build: GraphBuild<'_>,
+) -> Result<(ObjectMeta, Vec<u8>)> {
+    if row_map.len() != base.rows() as usize {
+        return Err(Error::internal("the map of a merge is of other rows").with_expected(base.rows(), row_map.len()));
+    }
+    let (old, new) = (codes_of(base, part)?.nodes()?, codes_of(segment, part)?.nodes()?);
+    let base_graph = base.graph(part).ok_or_else(|| missing("graph", base, part))?.view(old)?;
+    let node_map: Vec<u32> = (0..old.count())
+        .map(|node| match row_map[old.row(node) as usize] {
+            REMOVED => REMOVED,
+            row => new.node_of(row).unwrap_or(REMOVED),
+        })
+        .collect();
+    let GraphBuild { params, kernels, executor, progress } = build;
+    let graph = hnsw::merge(kernels, &base_graph, &node_map, &new.view()?, params, executor, progress).map_err(build_error)?;
+    finished(Role::Graph, part, id, encode(id, part, &graph))
+}
+
+fn codes_of(segment: &Segment, part: u32) -> Result<&Codes> {
+    segment.codes(part).ok_or_else(|| missing("codes", segment, part))
+}
+
+fn missing(what: &str, segment: &Segment, part: u32) -> Error {
+    Error::not_found(format!("segment {} has no {what} of part {part}", segment.meta().id))
+}
+
+fn build_error(error: BuildError) -> Error {
+    match error {
+        BuildError::Cancelled => Error::new(ErrorKind::Interrupted, "building the graph was stopped"),
+        BuildError::Invalid(_) => Error::invalid(error.to_string()),
+    }
+}
