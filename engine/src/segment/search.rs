@@ -87,9 +87,8 @@ pub fn search_part(
     match (ctx.ef, segment.codes(part)) {
         (Some(ef), Some(codes)) => {
             let candidates = Candidates { segment, part, spec, kernels, query, ef: ef.max(ctx.k) };
-            // Marks that come later are of later versions: while all rows live, a walk need not ask for each.
-            let sees_all = ctx.accept.is_none() && codes.nodes()?.count() == segment.live(part);
-            candidates.collect(codes, sees, sees_all, walk, rows)?;
+            let walk_width = candidates.plain_walk_width(codes.nodes()?.count(), ctx.accept.is_some());
+            candidates.collect(codes, sees, walk_width, walk, rows)?;
         }
         _ => rows.extend((0..segment.rows()).filter(|&row| sees(row))),
     }
@@ -107,36 +106,50 @@ struct Candidates<'a> {
 }
 
 impl Candidates<'_> {
+    /// Gives the candidates that a walk which asks for no row has to collect so that enough are left when the unseen are taken out; `None`
+    /// when too many rows are unseen for that. Marks that come during the search are of later versions and take nothing out.
+    fn plain_walk_width(&self, nodes: u32, filtered: bool) -> Option<usize> {
+        let dead = u64::from(nodes.saturating_sub(self.segment.live(self.part)));
+        match dead {
+            _ if filtered => None,
+            0 => Some(self.ef),
+            _ if dead * 5 <= u64::from(nodes) => Some(self.ef + self.ef / 2 + 8),
+            _ => None,
+        }
+    }
+
     /// Adds the rows of `ef` candidates that `sees` accepts, in the order of rows: they follow the log, so it is read front to back.
     fn collect(
         self,
         codes: &Codes,
         sees: impl Fn(u32) -> bool,
-        sees_all: bool,
+        walk_width: Option<usize>,
         scratch: &mut hnsw::Scratch,
         rows: &mut Vec<u32>,
     ) -> Result<()> {
         let nodes = codes.nodes()?;
         let view = codes_view(nodes, self.spec)?;
         let code = view.params().encode_query(self.query);
-        let ef = self.ef.min(nodes.count() as usize);
+        let (code, ef) = (code.as_query(), self.ef.min(nodes.count() as usize));
+        let sees = |node: u32| sees(nodes.row(node));
         if let Some(graph) = self.segment.graph(self.part) {
             let graph = graph.view(nodes)?;
-            let found = if sees_all {
-                hnsw::search(self.kernels, &graph, &view, code.as_query(), ef, scratch)
-            } else {
+            if let Some(width) = walk_width {
+                let found = hnsw::search(self.kernels, &graph, &view, code, width, scratch);
+                rows.extend(found.iter().filter(|found| sees(found.1)).take(ef).map(|found| nodes.row(found.1)));
+            }
+            if rows.len() < ef {
+                rows.clear();
                 let max_visits = visits_max(nodes.count(), ef);
-                let sees = |node| sees(nodes.row(node));
-                hnsw::search_filtered(self.kernels, &graph, &view, code.as_query(), ef, sees, max_visits, scratch)
-            };
-            rows.extend(found.iter().map(|&(_, node)| nodes.row(node)));
+                let found = hnsw::search_filtered(self.kernels, &graph, &view, code, ef, sees, max_visits, scratch);
+                rows.extend(found.iter().map(|found| nodes.row(found.1)));
+            }
         }
-        // Also where a walk gave up: then so few rows are accepted that reading all codes in order costs less than finding them.
+        // Also where a walk gave up: then so few rows are seen that reading all codes in order costs less than finding them.
         if rows.len() < ef {
             rows.clear();
-            let sees = |node| sees_all || sees(nodes.row(node));
-            let found = flat::scan_codes(self.kernels, &view, code.as_query(), 0..nodes.count(), sees, ef);
-            rows.extend(found.iter().map(|&(_, node)| nodes.row(node)));
+            let found = flat::scan_codes(self.kernels, &view, code, 0..nodes.count(), sees, ef);
+            rows.extend(found.iter().map(|found| nodes.row(found.1)));
         }
         rows.sort_unstable();
         Ok(())

@@ -115,6 +115,30 @@ fn each_version_sees_the_rows_that_lived_then() {
 }
 
 #[test]
+fn a_search_among_many_deletions_finds_what_is_left() {
+    let spec = floats(16);
+    let vectors = clustered(&mut Stream::new(4), 2000, 16);
+    let mut source = Vectors::default();
+    let rows = testing::simple_rows(&mut source, &spec, &vectors);
+    let (meta, objects) = testing::build(rows, vec![spec], &source, Vec::new());
+    let graph = testing::with_graph(&testing::open(&meta, &objects).unwrap(), 1);
+    // One in ten, then half, then all but twenty of the rows die.
+    for (lsn, dies) in [(100, (|row| row % 10 == 3) as fn(u32) -> bool), (200, |row| row % 2 == 1), (300, |row| row % 100 != 0)] {
+        (0..2000).filter(|&row| dies(row)).for_each(|row| {
+            graph.mark_deleted(1, row, lsn);
+        });
+        let mut recall = 0.0;
+        for query in vectors.iter().step_by(100) {
+            let truth = ids(&find(&graph, 1, &spec, &source, query, lsn + 1, None));
+            let found = find(&graph, 1, &spec, &source, query, lsn + 1, Some(100));
+            assert!(found.iter().all(|hit| graph.is_visible(1, hit.row, lsn + 1)), "after {lsn}");
+            recall += recall_at_k(&ids(&found), &truth, 10);
+        }
+        assert!(recall / 20.0 >= 0.95, "after {lsn}: recall {}", recall / 20.0);
+    }
+}
+
+#[test]
 fn a_filter_that_few_rows_pass_still_gives_all_of_them() {
     let spec = floats(16);
     let vectors = clustered(&mut Stream::new(3), 3000, 16);

@@ -1,0 +1,95 @@
+//! Entries of the catalog's log, as JSON; `docs/format/catalog.md` is the document.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Incarnation, Lsn, Timeline};
+
+/// Where a life came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Origin {
+    /// It was created empty.
+    Created,
+    /// It was restored from a backup or archive.
+    Restored {
+        /// The name it had there.
+        name: String,
+        /// The timeline it came from.
+        timeline: Timeline,
+        /// The position it was restored to.
+        lsn: Lsn,
+    },
+}
+
+/// One change of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum CatalogEntry {
+    /// A name begins a life.
+    Create {
+        /// The name.
+        name: String,
+        /// The life.
+        incarnation: Incarnation,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A name begins a life and its old one is dropped, in one step.
+    Replace {
+        /// The name.
+        name: String,
+        /// The new life.
+        incarnation: Incarnation,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A name ends; its life can be brought back until it is purged.
+    Drop {
+        /// The name.
+        name: String,
+    },
+    /// A dropped life gets a name again.
+    Undrop {
+        /// The name.
+        name: String,
+        /// The life.
+        incarnation: Incarnation,
+    },
+    /// A dropped life is gone for good.
+    Purge {
+        /// The life.
+        incarnation: Incarnation,
+    },
+    /// An alias means a collection from now on.
+    SetAlias {
+        /// The alias.
+        alias: String,
+        /// The collection's name.
+        name: String,
+    },
+    /// An alias is gone.
+    DeleteAlias {
+        /// The alias.
+        alias: String,
+    },
+}
+
+impl CatalogEntry {
+    /// Gives the JSON text that a record carries.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an entry has nothing that JSON cannot say")
+    }
+
+    /// Reads an entry back.
+    ///
+    /// # Errors
+    /// `NewerFormat` when it is not one that this version knows.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|e| {
+            Error::new(ErrorKind::NewerFormat, format!("the catalog holds an entry that this version does not know: {e}"))
+                .with_hint("use the version of vectra that wrote it, or a newer one")
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! Creates a collection on disk, and opens one: for writing with recovery, or for reading beside a writer.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use platform::World;
+use platform::fs::{FileSystem, OpenMode};
+
+use super::version::{OpenSegment, Version};
+use super::{Collection, Writer};
+use crate::clock::CommitClock;
+use crate::error::{Error, Result};
+use crate::ids::{Incarnation, Lsn, Timeline};
+use crate::log::file::{self as log_file};
+use crate::log::record::{RecordDraft, RecordKind, SectionKind};
+use crate::log::scan::{LogEnd, Scan, ScanOptions};
+use crate::log::sealed::SealedFile;
+use crate::log::writer::{self, SealedName};
+use crate::log::{LogMap, LogWriter, recovery, scan};
+use crate::manifest::Manifest;
+use crate::manifest::store::{self, CollectionDir, Pin};
+use crate::schema::Schema;
+use crate::segment::Segment;
+use crate::segment::deletes::Deletes;
+use crate::tail::Tail;
+
+/// How a collection is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenOptions {
+    /// Go on although the data is more than 60 s in the future.
+    pub accept_clock: bool,
+}
+
+/// Lays a new, empty collection out on disk, durably; the catalog's entry makes it exist.
+///
+/// # Errors
+/// `InvalidInput` when the schema breaks a limit, `Io` or `NoSpace`.
+pub fn create(world: &World, dir: &CollectionDir, incarnation: Incarnation, schema: &Schema, clock: &CommitClock) -> Result<()> {
+    schema.check()?;
+    dir.create(&*world.fs)?;
+    let timeline = Timeline::draw(&*world.random);
+    let mut log = LogWriter::start(world, &dir.log(), timeline, 0)?;
+    let mut draft = RecordDraft::new(RecordKind::Schema, 0);
+    draft.section(SectionKind::Json, 0, 0, 1, schema.to_json().into_bytes());
+    log.append(&draft, clock.next())?;
+    log.close(clock)?;
+    store::publish(world, dir, &Manifest::empty(incarnation, timeline, schema.clone()))
+}
+
+/// What opening found before any record is applied.
+struct Found {
+    manifest: Manifest,
+    scan: Scan,
+    base: Version,
+}
+
+fn find(world: &World, dir: &CollectionDir, manifest: Manifest) -> Result<Found> {
+    let fs = &*world.fs;
+    let options = ScanOptions { from: manifest.covered_lsn, known_bad: world.known_bad, ..ScanOptions::default() };
+    let scan = scan::scan(fs, &dir.log(), options)?;
+    let log = Arc::new(LogMap::new(sealed_files(fs, dir, scan.end.file.map(|name| name.start), &manifest)?));
+    let segments = open_segments(fs, dir, &manifest)?;
+    let base = Version {
+        lsn_end: manifest.covered_lsn,
+        commit_time: manifest.commit_time,
+        schema: Arc::new(manifest.schema.clone()),
+        segments: Arc::new(segments),
+        log,
+        tail: Arc::new(Tail::new(manifest.covered_lsn)),
+        tail_end: 0,
+        points: manifest.points,
+        points_with_payload: manifest.points_with_payload,
+        tail_rows: 0,
+        manifest: Arc::new(manifest.clone()),
+    };
+    Ok(Found { manifest, scan, base })
+}
+
+/// Maps every log file but the last, and checks that none of those the manifest names is missing.
+fn sealed_files(fs: &dyn FileSystem, dir: &CollectionDir, last: Option<Lsn>, manifest: &Manifest) -> Result<Vec<Arc<SealedFile>>> {
+    let names = log_file::list(fs, &dir.log())?;
+    for expected in &manifest.log {
+        if !names.contains(&expected.name()) {
+            return Err(Error::corrupt("a log file is missing")
+                .with_file(&expected.name().path(&dir.log()))
+                .with_hint("restore the collection from a backup"));
+        }
+    }
+    let mut files = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let sealed_by_manifest = manifest.log.iter().find(|file| file.name() == *name).map(|file| file.end);
+        let next = names.get(index + 1).map(|next| next.start).filter(|_| last.is_none_or(|last| name.start < last));
+        let Some(end) = sealed_by_manifest.or(next) else { continue };
+        files.push(Arc::new(SealedFile::open(fs, &dir.log(), SealedName { name: *name, end })?));
+    }
+    Ok(files)
+}
+
+fn open_segments(fs: &dyn FileSystem, dir: &CollectionDir, manifest: &Manifest) -> Result<Vec<Arc<OpenSegment>>> {
+    let parts = manifest.schema.parts() as u32;
+    let deletes = match &manifest.deletes {
+        None => None,
+        Some(meta) => Some(Deletes::open(map_object(fs, dir, meta.id, meta.bytes)?, meta.id)?),
+    };
+    let mut segments = Vec::with_capacity(manifest.segments.len());
+    for meta in &manifest.segments {
+        let segment = Segment::open(meta.clone(), &mut |object| map_object(fs, dir, object.id, object.bytes), parts)?;
+        for part in 0..segment.parts() {
+            if let Some(deletes) = &deletes
+                && let Some(dead) = deletes.get(meta.id, part, segment.rows())?
+            {
+                segment.load_deletes(part, &dead)?;
+            }
+        }
+        segments.push(Arc::new(OpenSegment::new(segment)?));
+    }
+    Ok(segments)
+}
+
+/// Maps an object and checks that it has the length that the manifest states, so that nothing is read behind its end.
+pub(super) fn map_object(fs: &dyn FileSystem, dir: &CollectionDir, id: crate::ids::SegmentId, len: u64) -> Result<bytes::Bytes> {
+    let path = dir.object(id);
+    let file = fs.open(&path, OpenMode::Read)?;
+    let got = file.len()?;
+    if got != len {
+        return Err(Error::corrupt("an object of a segment has another length than the manifest states")
+            .with_file(&path)
+            .with_expected(len, got));
+    }
+    let map = file.map()?;
+    Ok(map.bytes(0..map.len()))
+}
+
+impl Collection {
+    /// Opens for writing, recovering first where the last writer did not close.
+    ///
+    /// # Errors
+    /// `Corrupt` naming file and offset, `NewerFormat`, `Clock`, `Io`, `NoSpace`.
+    pub fn open(
+        world: &World,
+        name: &str,
+        root: &Path,
+        incarnation: Incarnation,
+        clock: &Arc<CommitClock>,
+        options: OpenOptions,
+    ) -> Result<Self> {
+        let dir = CollectionDir::new(root.to_path_buf());
+        writer::remove_leftovers(world, &dir.log())?;
+        let manifest = store::newest(&*world.fs, &dir)?;
+        check_incarnation(&manifest, incarnation, &dir)?;
+        let Found { manifest, scan, mut base } = find(world, &dir, manifest)?;
+        clock.follow(scan.end.commit_time.max(manifest.commit_time), options.accept_clock)?;
+        if !scan.end.clean && scan.end.file.is_some() {
+            recovery::repair(world, &dir.log(), &scan.end)?;
+        }
+        apply_all(&mut base, &scan)?;
+        let log = resume(world, &dir, &manifest, &scan.end)?;
+        if log.is_none() {
+            base.log = Arc::new(with_last_file(world, &dir, &base.log, &scan.end)?);
+        }
+        store::clear_unreferenced(world, &dir, &BTreeSet::new())?;
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None))
+    }
+
+    /// Opens for reading beside whoever writes: everything acknowledged before the call is seen, and nothing that a crash could take back.
+    ///
+    /// # Errors
+    /// As [`Collection::open`]; `Locked` when the log needs recovery, which only a writer may do.
+    pub fn open_read(world: &World, name: &str, root: &Path, incarnation: Incarnation, clock: &Arc<CommitClock>) -> Result<Self> {
+        let dir = CollectionDir::new(root.to_path_buf());
+        let pin = store::pin_newest(world, &dir)?;
+        check_incarnation(&pin.manifest, incarnation, &dir)?;
+        let Found { scan, mut base, .. } = find(world, &dir, pin.manifest.clone())?;
+        // First the scan, then the sync: what is used is on the disk, whatever the writer does next (rule S14).
+        if let Some(last) = scan.end.file {
+            let file = world.fs.open(&last.path(&dir.log()), OpenMode::Read)?;
+            file.sync_data()?;
+            world.fs.sync_dir(&dir.log())?;
+        }
+        apply_all(&mut base, &scan)?;
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place puts the pieces together")]
+    fn assemble(
+        world: &World,
+        name: &str,
+        dir: CollectionDir,
+        incarnation: Incarnation,
+        clock: &Arc<CommitClock>,
+        version: Version,
+        log: Option<Option<LogWriter>>,
+        pin: Option<Pin>,
+    ) -> Self {
+        Collection {
+            world: world.clone(),
+            name: name.to_owned(),
+            dir,
+            incarnation,
+            clock: clock.clone(),
+            current: ArcSwap::from_pointee(version.clone()),
+            queue: Mutex::new(Vec::new()),
+            writer: log.map(|log| Mutex::new(Writer { version, log })),
+            maintenance: Mutex::new(()),
+            pin,
+        }
+    }
+
+    /// Says whether the last writer of a collection's log closed it.
+    ///
+    /// # Errors
+    /// As [`Collection::open_read`].
+    pub fn was_closed(world: &World, root: &Path) -> Result<bool> {
+        let dir = CollectionDir::new(root.to_path_buf());
+        let manifest = store::newest(&*world.fs, &dir)?;
+        let options = ScanOptions { from: manifest.covered_lsn, known_bad: world.known_bad, ..ScanOptions::default() };
+        let end = scan::scan(&*world.fs, &dir.log(), options)?.end;
+        Ok(end.clean || end.lsn == manifest.covered_lsn)
+    }
+}
+
+fn check_incarnation(manifest: &Manifest, incarnation: Incarnation, dir: &CollectionDir) -> Result<()> {
+    if manifest.incarnation == incarnation {
+        return Ok(());
+    }
+    Err(Error::corrupt("the manifest belongs to another life of the collection")
+        .with_file(dir.root())
+        .with_expected(incarnation, manifest.incarnation))
+}
+
+/// Applies whole operations; a record of the log that a manifest covers was left out by the scan.
+fn apply_all(version: &mut Version, scan: &Scan) -> Result<()> {
+    for record in &scan.records {
+        version.apply(record)?;
+    }
+    Ok(())
+}
+
+/// Goes on in the last file when it is of the timeline that is written; a timeline without a file gets one at its first write.
+fn resume(world: &World, dir: &CollectionDir, manifest: &Manifest, end: &LogEnd) -> Result<Option<LogWriter>> {
+    match end.file.filter(|name| name.timeline == manifest.timeline()) {
+        Some(_) => LogWriter::resume(world, &dir.log(), end).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Adds the last file of an ended timeline, which nobody writes any more, to the sealed ones.
+fn with_last_file(world: &World, dir: &CollectionDir, log: &LogMap, end: &LogEnd) -> Result<LogMap> {
+    let Some(name) = end.file.filter(|name| name.start < end.lsn) else { return Ok(log.clone()) };
+    if log.files().iter().any(|file| file.sealed.name == name) {
+        return Ok(log.clone());
+    }
+    let sealed = SealedName { name, end: end.lsn };
+    Ok(log.with(Arc::new(SealedFile::open(&*world.fs, &dir.log(), sealed)?)))
+}

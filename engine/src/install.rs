@@ -1,0 +1,113 @@
+//! Puts a collection together from files that came from elsewhere, as a new life on a new timeline: the engine's half of a restore.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use platform::World;
+use platform::fs::{File, OpenMode};
+
+use crate::codec::checksum::Hash;
+use crate::error::{Error, Result};
+use crate::ids::{Incarnation, Lsn, SegmentId, Timeline};
+use crate::log::file::LogFileName;
+use crate::manifest::store::{self, CollectionDir};
+use crate::manifest::{Manifest, Span};
+
+/// Bytes handed to the file system at once.
+const CHUNK: usize = 8 << 20;
+
+/// A collection that is being put together; nobody sees it before the catalog names it.
+#[derive(Debug)]
+pub struct Installer {
+    world: World,
+    dir: CollectionDir,
+    incarnation: Incarnation,
+    files: Vec<Arc<dyn File>>,
+}
+
+impl Installer {
+    /// Starts in a new, empty directory.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn begin(world: &World, root: PathBuf, incarnation: Incarnation) -> Result<Self> {
+        let dir = CollectionDir::new(root);
+        dir.create(&*world.fs)?;
+        Ok(Installer { world: world.clone(), dir, incarnation, files: Vec::new() })
+    }
+
+    /// Writes one log file: the records of a timeline from a position on. The bytes were checked by the caller.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn put_log(&mut self, timeline: Timeline, start: Lsn, pieces: &[&[u8]]) -> Result<()> {
+        let name = LogFileName { start, timeline };
+        let file = self.world.fs.open(&name.path(&self.dir.log()), OpenMode::CreateNew)?;
+        file.write_all_at(&name.header(), 0)?;
+        let mut at = name.header_len();
+        for chunk in pieces.iter().flat_map(|piece| piece.chunks(CHUNK)) {
+            file.write_all_at(chunk, at)?;
+            at += chunk.len() as u64;
+        }
+        assert!((at - name.header_len()).is_multiple_of(64), "records keep the alignment");
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Writes one object. The bytes were checked by the caller.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn put_object(&mut self, id: SegmentId, pieces: &[&[u8]]) -> Result<()> {
+        let file = self.world.fs.open(&self.dir.object(id), OpenMode::CreateNew)?;
+        let mut at = 0;
+        for chunk in pieces.iter().flat_map(|piece| piece.chunks(CHUNK)) {
+            file.write_all_at(chunk, at)?;
+            at += chunk.len() as u64;
+        }
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Makes everything durable and publishes the manifest: the state of `source` plus the log up to `lsn`, as the start of a new timeline.
+    /// Gives that timeline.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`; `Corrupt` when the manifest covers more than was put.
+    pub fn finish(self, source: &Manifest, ancestry: &[Span], lsn: Lsn) -> Result<Timeline> {
+        if source.covered_lsn > lsn {
+            return Err(
+                Error::corrupt("the manifest reaches beyond the position").with_expected(format!("at most {lsn}"), source.covered_lsn)
+            );
+        }
+        for file in &self.files {
+            file.sync_all()?;
+        }
+        for dir in [self.dir.log(), self.dir.segments()] {
+            self.world.fs.sync_dir(&dir)?;
+        }
+        let timeline = Timeline::draw(&*self.world.random);
+        let mut ancestry = ancestry.to_vec();
+        if let Some(last) = ancestry.last_mut() {
+            last.to = Some(lsn);
+        }
+        ancestry.push(Span { timeline, from: lsn, to: None });
+        let manifest = Manifest { incarnation: self.incarnation, seq: source.seq + 1, ancestry, ..source.clone() };
+        store::publish(&self.world, &self.dir, &manifest)?;
+        Ok(timeline)
+    }
+
+    /// Gives the number of bytes that a log file or object takes besides its content.
+    #[must_use]
+    pub fn overhead(files: usize) -> u64 {
+        files as u64 * 8192
+    }
+}
+
+/// Hashes pieces as one.
+#[must_use]
+pub fn hash_pieces(pieces: &[&[u8]]) -> Hash {
+    let mut hasher = crate::codec::checksum::Hasher::new();
+    pieces.iter().for_each(|piece| hasher.update(piece));
+    hasher.finish()
+}

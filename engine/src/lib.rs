@@ -1,0 +1,25 @@
+//! Durable collections: log, segments, manifests, recovery and search.
+
+pub mod batch;
+pub mod catalog;
+pub mod clock;
+pub mod codec;
+pub mod collection;
+pub mod database;
+pub mod error;
+pub mod ids;
+pub mod install;
+pub mod log;
+pub mod manifest;
+pub mod object_file;
+pub mod payload;
+pub mod schema;
+pub mod segment;
+pub mod tail;
+
+pub use batch::{Batch, Point};
+pub use collection::Collection;
+pub use database::Database;
+pub use error::{Error, ErrorKind, Result};
+pub use ids::{CommitTime, Incarnation, Lsn, PointId, SegmentId, Timeline};
+pub use schema::{Distance, Schema, VectorSchema};

@@ -1,0 +1,17 @@
+//! The log of one collection (or of the catalog): records in files, appended, synced, scanned and read by address.
+//!
+//! `docs/format/log.md` is the document of the bytes; [`record`] and [`file`] are its module.
+
+pub mod file;
+pub mod payload_blocks;
+pub mod record;
+pub mod recovery;
+pub mod scan;
+pub mod sealed;
+pub mod writer;
+
+pub use file::LogFileName;
+pub use record::{Record, RecordDraft, RecordKind, SectionKind};
+pub use scan::{LogEnd, Scan};
+pub use sealed::LogMap;
+pub use writer::LogWriter;

@@ -1,0 +1,297 @@
+//! Appends encoded records to the last file of a log, syncs them, and goes on in a new file when one is full.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use platform::World;
+use platform::fs::{File, OpenMode};
+
+use super::file::{LOG_FILE_LEN_FIRST, LOG_FILE_LEN_MAX, LogFileName};
+use super::record::{RECORD_ALIGN, RecordDraft, RecordKind};
+use super::scan::LogEnd;
+use crate::clock::CommitClock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{CommitTime, Lsn, Timeline};
+
+/// Name of a file of zeros that waits to become the next log file.
+const PREPARED: &str = "prepared.tmp";
+/// Name of a log file whose header is not yet written.
+const STARTING: &str = "starting.tmp";
+/// Zeros written at once.
+const CHUNK: usize = 1 << 20;
+
+/// A log file that is complete: its name and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealedName {
+    /// Its name.
+    pub name: LogFileName,
+    /// Position behind its last record.
+    pub end: Lsn,
+}
+
+/// The one who appends to a log.
+#[derive(Debug)]
+pub struct LogWriter {
+    world: World,
+    dir: PathBuf,
+    name: LogFileName,
+    file: Arc<dyn File>,
+    end: Lsn,
+    durable: Lsn,
+    file_len: u64,
+    /// Set once an append or a sync failed in a way that leaves the file unknown; nothing is acknowledged from then on.
+    broken: Option<Error>,
+}
+
+impl LogWriter {
+    /// Starts a file of `timeline` at `start`: the first of a log, or the first of a timeline.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace` when the file cannot be made durable.
+    pub fn start(world: &World, dir: &Path, timeline: Timeline, start: Lsn) -> Result<Self> {
+        let name = LogFileName { start, timeline };
+        let file = start_file(world, dir, name, LOG_FILE_LEN_FIRST)?;
+        Ok(LogWriter {
+            world: world.clone(),
+            dir: dir.to_path_buf(),
+            name,
+            file,
+            end: start,
+            durable: start,
+            file_len: LOG_FILE_LEN_FIRST,
+            broken: None,
+        })
+    }
+
+    /// Goes on at the end of a log that was scanned and repaired.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be opened.
+    ///
+    /// # Panics
+    /// When the log has no file.
+    pub fn resume(world: &World, dir: &Path, end: &LogEnd) -> Result<Self> {
+        let name = end.file.expect("a log that goes on has a file");
+        let file = world.fs.open(&name.path(dir), OpenMode::ReadWrite)?;
+        let file_len = (end.lsn - name.start).next_power_of_two().clamp(LOG_FILE_LEN_FIRST, LOG_FILE_LEN_MAX);
+        Ok(LogWriter { world: world.clone(), dir: dir.to_path_buf(), name, file, end: end.lsn, durable: end.lsn, file_len, broken: None })
+    }
+
+    /// Gives the position behind the last appended record.
+    #[must_use]
+    pub fn end(&self) -> Lsn {
+        self.end
+    }
+
+    /// Gives the position up to which everything is synced.
+    #[must_use]
+    pub fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    /// Gives the timeline that is being written.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        self.name.timeline
+    }
+
+    /// Gives the start of the file that is being written.
+    #[must_use]
+    pub fn file_start(&self) -> Lsn {
+        self.name.start
+    }
+
+    /// Says whether the file has reached its length and the next record belongs into a new one.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.end - self.name.start >= self.file_len
+    }
+
+    /// Appends a record; it is durable only after [`LogWriter::sync`]. Gives its bytes as they lie in the file.
+    ///
+    /// # Errors
+    /// `NoSpace` when the disk is full (what was written of it is cut off again, and a later append may succeed), `Io` otherwise.
+    pub fn append(&mut self, draft: &RecordDraft, commit_time: CommitTime) -> Result<Vec<u8>> {
+        self.check_usable()?;
+        let mut bytes = Vec::with_capacity(draft.record_len());
+        draft.encode(self.end, commit_time, self.durable, self.name.timeline, &mut bytes);
+        let offset = self.name.offset(self.end);
+        if let Err(error) = self.file.write_all_at(&bytes, offset) {
+            return Err(self.cut_after(error.into()));
+        }
+        self.end += bytes.len() as u64;
+        assert!(self.end.is_multiple_of(RECORD_ALIGN as u64), "records keep the alignment");
+        Ok(bytes)
+    }
+
+    /// Removes what a failed append left behind the end; when that fails too, the log is broken until it is opened again.
+    fn cut_after(&mut self, error: Error) -> Error {
+        let cut = self.file.set_len(self.name.offset(self.end));
+        if cut.is_err() || error.kind != ErrorKind::NoSpace {
+            self.broken = Some(error.clone());
+        }
+        error
+    }
+
+    /// Makes everything appended durable.
+    ///
+    /// # Errors
+    /// `Io` when the sync fails. It is never tried again: the log stays broken until it is opened anew, which writes the bytes again.
+    pub fn sync(&mut self) -> Result<()> {
+        self.check_usable()?;
+        if self.durable == self.end {
+            return Ok(());
+        }
+        if let Err(error) = self.file.sync_data() {
+            let error = Error::from(error).with_hint("nothing of the last writes was acknowledged; check the disk, then start again");
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        self.durable = self.end;
+        Ok(())
+    }
+
+    /// Takes back records that were appended and not synced.
+    ///
+    /// # Panics
+    /// When the position was synced already or is not behind.
+    pub fn take_back(&mut self, end: Lsn) {
+        assert!(end >= self.durable && end <= self.end, "only unsynced records are taken back");
+        if end < self.end {
+            self.end = end;
+            if let Err(error) = self.file.set_len(self.name.offset(end)) {
+                self.broken = Some(error.into());
+            }
+        }
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        match &self.broken {
+            None => Ok(()),
+            Some(cause) => Err(Error::new(ErrorKind::Io, format!("the log takes no writes after a failure: {cause}"))
+                .with_file(&self.name.path(&self.dir))
+                .with_hint("start the process again; recovery keeps every acknowledged write")),
+        }
+    }
+
+    /// Seals the file and begins the next one; `None` when the file holds no record yet.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`; a full disk leaves the old file in use.
+    pub fn roll(&mut self) -> Result<Option<SealedName>> {
+        self.sync()?;
+        if self.end == self.name.start {
+            return Ok(None);
+        }
+        let sealed = SealedName { name: self.name, end: self.end };
+        let next = LogFileName { start: self.end, timeline: self.name.timeline };
+        let file_len = (self.file_len * 2).min(LOG_FILE_LEN_MAX);
+        let cut = self.file.set_len(self.name.offset(self.end)).and_then(|()| self.file.sync_all());
+        if let Err(error) = cut {
+            let error = Error::from(error);
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        self.file = start_file(&self.world, &self.dir, next, file_len)?;
+        (self.name, self.file_len) = (next, file_len);
+        assert_eq!(self.durable, next.start, "a new file begins where everything is synced");
+        Ok(Some(sealed))
+    }
+
+    /// Gives the length for which [`prepare`] should lay zeros out ahead of the next [`LogWriter::roll`].
+    #[must_use]
+    pub fn next_file_len(&self) -> u64 {
+        (self.file_len * 2).min(LOG_FILE_LEN_MAX)
+    }
+
+    /// Says by a record of its own that everything before is synced, so that later damage is not taken for a torn tail.
+    ///
+    /// # Errors
+    /// As append and sync.
+    pub fn mark_durable(&mut self, commit_time: CommitTime) -> Result<()> {
+        self.sync()?;
+        self.append(&RecordDraft::new(RecordKind::Durable, 0), commit_time)?;
+        self.sync()
+    }
+}
+
+impl LogWriter {
+    /// Closes the log: says that everything is synced, and gives back the room laid out ahead.
+    ///
+    /// # Errors
+    /// As append and sync.
+    pub fn close(&mut self, clock: &CommitClock) -> Result<()> {
+        self.mark_durable(clock.next())?;
+        self.file.set_len(self.name.offset(self.end))?;
+        Ok(())
+    }
+}
+
+/// Creates a log file with its header, from prepared zeros where they wait, durably and under its final name last.
+fn start_file(world: &World, dir: &Path, name: LogFileName, len: u64) -> Result<Arc<dyn File>> {
+    let (path, starting, prepared) = (name.path(dir), dir.join(STARTING), dir.join(PREPARED));
+    let ready = world.fs.metadata(&prepared)?.is_some_and(|meta| meta.len >= len.min(LOG_FILE_LEN_MAX));
+    if world.fs.metadata(&starting)?.is_some() {
+        world.fs.remove_file(&starting)?;
+    }
+    let file = if ready {
+        world.fs.rename(&prepared, &starting)?;
+        world.fs.open(&starting, OpenMode::ReadWrite)?
+    } else {
+        world.fs.open(&starting, OpenMode::CreateNew)?
+    };
+    file.write_all_at(&name.header(), 0)?;
+    file.sync_all()?;
+    drop(file);
+    world.fs.rename(&starting, &path)?;
+    if !world.known_bad.rename_without_dir_sync {
+        world.fs.sync_dir(dir)?;
+    }
+    Ok(world.fs.open(&path, OpenMode::ReadWrite)?)
+}
+
+/// Lays out zeros for the next log file, so that appending to it changes no metadata: pre-zeroed files take twice the syncs a second.
+///
+/// Runs beside the writer; a file that is not ready in time is started without zeros.
+///
+/// # Errors
+/// `Io` or `NoSpace`; what was written is removed again.
+pub fn prepare(world: &World, dir: &Path, len: u64) -> Result<()> {
+    let path = dir.join(PREPARED);
+    if world.fs.metadata(&path)?.is_some() {
+        return Ok(());
+    }
+    let filling = dir.join("filling.tmp");
+    if world.fs.metadata(&filling)?.is_some() {
+        world.fs.remove_file(&filling)?;
+    }
+    let result = fill(world, &filling, len).and_then(|()| Ok(world.fs.rename(&filling, &path)?));
+    if result.is_err() && world.fs.metadata(&filling)?.is_some() {
+        world.fs.remove_file(&filling)?;
+    }
+    result
+}
+
+fn fill(world: &World, path: &Path, len: u64) -> Result<()> {
+    let file = world.fs.open(path, OpenMode::CreateNew)?;
+    let zeros = vec![0; CHUNK];
+    let mut at = 0;
+    while at < len {
+        let step = (len - at).min(CHUNK as u64);
+        file.write_all_at(&zeros[..step as usize], at)?;
+        at += step;
+    }
+    file.sync_all()?;
+    Ok(())
+}
+
+/// Removes temporaries that an earlier process left.
+///
+/// # Errors
+/// `Io` when one cannot be removed.
+pub fn remove_leftovers(world: &World, dir: &Path) -> Result<()> {
+    for entry in world.fs.list(dir)?.iter().filter(|entry| entry.name.ends_with(".tmp")) {
+        world.fs.remove_file(&dir.join(&entry.name))?;
+    }
+    Ok(())
+}
