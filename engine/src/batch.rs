@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use index::Datatype;
+
 use crate::error::{Error, Result};
 use crate::ids::PointId;
 use crate::log::payload_blocks;
@@ -42,6 +44,34 @@ pub(crate) struct PartVectors {
     pub bytes: Vec<u8>,
 }
 
+/// Rows of one vector as they lie in a file: packed, little-endian.
+#[derive(Debug, Clone, Copy)]
+pub struct VectorBlock<'a> {
+    /// The part whose vectors they are.
+    pub part: usize,
+    /// How their numbers are written.
+    pub datatype: Datatype,
+    /// Dimensions of a row.
+    pub dim: usize,
+    /// The rows, without gaps.
+    pub bytes: &'a [u8],
+}
+
+/// A row that a batch refused.
+#[derive(Debug, Clone)]
+pub struct BadRow {
+    /// The row, counted from 0 in what was given.
+    pub row: usize,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+impl From<BadRow> for Error {
+    fn from(bad: BadRow) -> Self {
+        at_row(bad.error, bad.row)
+    }
+}
+
 impl Batch {
     /// Starts a batch for a schema.
     #[must_use]
@@ -68,7 +98,12 @@ impl Batch {
         Ok(batch)
     }
 
-    fn push_point(&mut self, schema: &Schema, point: &Point) -> Result<()> {
+    /// Checks a whole point and adds it; a refused one leaves the batch as it was.
+    ///
+    /// # Errors
+    /// `InvalidInput`: NaN, infinities, a wrong dimension, an unknown vector name, a malformed payload. Whether its id stands in the batch
+    /// already is not looked at: see [`Batch::repeated`].
+    pub fn push_point(&mut self, schema: &Schema, point: &Point) -> Result<()> {
         let mut by_part: Vec<Option<&[f32]>> = vec![None; schema.parts()];
         for (name, vector) in &point.vectors {
             let part = schema.part(name)?;
@@ -102,6 +137,43 @@ impl Batch {
         Ok(())
     }
 
+    /// Checks rows that carry one vector each and adds them as whole points; when one is refused, none is added.
+    ///
+    /// Payloads were minified already ([`minify_checked`]); an empty list gives none to any row.
+    ///
+    /// # Errors
+    /// The first row with NaN, infinities, or a number that the schema's datatype cannot hold; row 0 when the dimension is wrong.
+    ///
+    /// # Panics
+    /// When ids, payloads and bytes are not those of the same number of rows.
+    pub fn push_block(
+        &mut self,
+        schema: &Schema,
+        ids: &[PointId],
+        block: VectorBlock<'_>,
+        payloads: Vec<Option<String>>,
+    ) -> std::result::Result<(), BadRow> {
+        let spec = schema.vector(block.part);
+        let rows = ids.len();
+        assert_eq!(block.bytes.len(), rows * block.dim * block.datatype.bytes_per_dim(), "a block holds its rows");
+        assert!(payloads.is_empty() || payloads.len() == rows, "a payload a row, or none at all");
+        let bytes = &mut self.vectors[block.part - 1].bytes;
+        let before = bytes.len();
+        if let Err(bad) = store_block(spec, block, rows, bytes) {
+            bytes.truncate(before);
+            return Err(bad);
+        }
+        for (index, part) in self.vectors.iter_mut().enumerate() {
+            part.present.resize(part.present.len() + rows, index + 1 == block.part);
+        }
+        self.ids.extend_from_slice(ids);
+        self.flags.resize(self.ids.len(), ROW_HAS_POINT | ROW_REPLACES);
+        self.payloads.extend(payloads);
+        self.payloads.resize(self.ids.len(), None);
+        assert!(self.ids.len() == self.flags.len() && self.ids.len() == self.payloads.len(), "a batch is rectangular");
+        Ok(())
+    }
+
     /// Gives the number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -113,12 +185,18 @@ impl Batch {
     /// # Errors
     /// `InvalidInput` with the row of the second.
     pub fn check_ids(&self) -> Result<()> {
-        let sorted = self.ids.windows(2).all(|pair| pair[0] < pair[1]);
-        let mut seen = BTreeSet::new();
-        match self.ids.iter().position(|id| !sorted && !seen.insert(*id)) {
-            None => Ok(()),
-            Some(row) => Err(at_row(Error::invalid(format!("point {} stands in the batch twice", self.ids[row])), row)),
+        self.repeated().map_or(Ok(()), |bad| Err(bad.into()))
+    }
+
+    /// Finds the first row whose id an earlier row of the batch has.
+    #[must_use]
+    pub fn repeated(&self) -> Option<BadRow> {
+        if self.ids.is_sorted_by(|a, b| a < b) {
+            return None;
         }
+        let mut seen = BTreeSet::new();
+        let row = self.ids.iter().position(|id| !seen.insert(*id))?;
+        Some(BadRow { row, error: Error::invalid(format!("point {} stands in the batch twice", self.ids[row])) })
     }
 
     /// Lays the batch out as a record.
@@ -189,17 +267,56 @@ fn bits(values: &[bool]) -> Vec<u8> {
 
 /// Checks a vector and gives its stored form.
 fn store_vector(spec: &VectorSchema, vector: &[f32]) -> Result<Vec<u8>> {
-    check_vector(spec, vector)?;
     let mut out = Vec::new();
-    if spec.stores_normalised() {
-        let mut scaled = vector.to_vec();
-        index::metric::normalise(&mut scaled);
-        spec.datatype.datatype().encode(&scaled, &mut out);
-    } else {
-        spec.datatype.datatype().encode(vector, &mut out);
-    }
-    assert_eq!(out.len(), spec.bytes_per_vector(), "a stored vector has its length");
+    encode_checked(spec, &mut vector.to_vec(), &mut out)?;
     Ok(out)
+}
+
+/// Checks a vector and appends its stored form; the vector itself is scaled where the schema asks for that.
+fn encode_checked(spec: &VectorSchema, vector: &mut [f32], out: &mut Vec<u8>) -> Result<()> {
+    check_vector(spec, vector)?;
+    let before = out.len();
+    if spec.stores_normalised() {
+        index::metric::normalise(vector);
+    }
+    spec.datatype.datatype().encode(vector, out);
+    assert_eq!(out.len() - before, spec.bytes_per_vector(), "a stored vector has its length");
+    Ok(())
+}
+
+/// Checks the rows of a block and appends their stored form.
+fn store_block(spec: &VectorSchema, block: VectorBlock<'_>, rows: usize, out: &mut Vec<u8>) -> std::result::Result<(), BadRow> {
+    let row_len = block.dim * block.datatype.bytes_per_dim();
+    if block.dim == spec.dim as usize && is_stored_as_given(spec, block) {
+        out.extend_from_slice(block.bytes);
+        return Ok(());
+    }
+    out.reserve(rows * spec.bytes_per_vector());
+    let mut vector = vec![0.0; block.dim];
+    for row in 0..rows {
+        block.datatype.decode(&block.bytes[row * row_len..][..row_len], &mut vector);
+        encode_checked(spec, &mut vector, out).map_err(|error| BadRow { row, error })?;
+    }
+    Ok(())
+}
+
+/// Says whether the bytes of a block are those that are stored: the same datatype, no scaling, and every number finite.
+fn is_stored_as_given(spec: &VectorSchema, block: VectorBlock<'_>) -> bool {
+    if block.datatype != spec.datatype.datatype() || spec.stores_normalised() {
+        return false;
+    }
+    // A float whose exponent is all ones is infinite or no number. No early end: the loop stays a few instructions a cache line.
+    match block.datatype {
+        Datatype::F32 => {
+            let bytes = block.bytes.as_chunks::<4>().0;
+            bytes.iter().fold(0, |bad, number| bad | u32::from(u32::from_le_bytes(*number) & 0x7f80_0000 == 0x7f80_0000)) == 0
+        }
+        Datatype::F16 => {
+            let bytes = block.bytes.as_chunks::<2>().0;
+            bytes.iter().fold(0, |bad, number| bad | u16::from(u16::from_le_bytes(*number) & 0x7c00 == 0x7c00)) == 0
+        }
+        Datatype::U8 => true,
+    }
 }
 
 /// Checks dimension and numbers of a vector.
@@ -227,3 +344,6 @@ fn at_row(error: Error, row: usize) -> Error {
     let message = format!("row {row} of the batch: {}", error.message);
     Error { message, ..error }
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,3 +240,23 @@ impl From<IoError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_holds_the_same_table() {
+        let rows = crate::testing::table_rows(include_str!("../../docs/errors.md"));
+        let documented: Vec<_> = rows.iter().skip(2).map(|row| row[..3].to_vec()).collect();
+        let table = |kind: ErrorKind| vec![kind.name().to_owned(), kind.exit_code().to_string(), kind.http_status().to_string()];
+        assert_eq!(documented, ErrorKind::ALL.map(table));
+    }
+
+    #[test]
+    fn an_error_says_where_what_was_expected_and_what_was_found() {
+        let error = Error::corrupt("checksum mismatch").with_object("products").with_file(Path::new("a.log")).with_offset(64);
+        let error = error.with_expected("0x01", "0x02").with_file(Path::new("outer.log"));
+        assert_eq!(error.to_string(), "checksum mismatch (object products) in \"a.log\" at offset 64: expected 0x01, got 0x02");
+    }
+}

@@ -16,6 +16,8 @@ pub mod payload;
 pub mod schema;
 pub mod segment;
 pub mod tail;
+#[cfg(test)]
+mod testing;
 
 pub use batch::{Batch, Point};
 pub use collection::Collection;

@@ -1,6 +1,8 @@
 //! One immutable version of a collection: the exact state at its covered LSN. `docs/format/manifest.md` is the document.
 
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

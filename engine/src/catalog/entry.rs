@@ -93,3 +93,38 @@ impl CatalogEntry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::table_rows;
+
+    #[test]
+    fn the_document_names_the_same_entries() {
+        let (name, alias) = ("n".to_owned(), "a".to_owned());
+        let (incarnation, origin) = (Incarnation([1; 16]), Origin::Created);
+        let entries = [
+            CatalogEntry::Create { name: name.clone(), incarnation, origin: origin.clone() },
+            CatalogEntry::Replace { name: name.clone(), incarnation, origin },
+            CatalogEntry::Drop { name: name.clone() },
+            CatalogEntry::Undrop { name: name.clone(), incarnation },
+            CatalogEntry::Purge { incarnation },
+            CatalogEntry::SetAlias { alias: alias.clone(), name },
+            CatalogEntry::DeleteAlias { alias },
+        ];
+        let rows = table_rows(include_str!("../../../docs/format/catalog.md"));
+        assert_eq!(rows.len(), entries.len() + 2, "one row an entry");
+        for (entry, row) in entries.iter().zip(&rows[2..]) {
+            let value: serde_json::Value = serde_json::from_str(&entry.to_json()).unwrap();
+            let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).filter(|key| *key != "op").collect();
+            assert_eq!((value["op"].as_str().unwrap(), keys.join(", ")), (row[0].as_str(), row[1].clone()));
+            assert_eq!(CatalogEntry::from_json(&entry.to_json()).unwrap(), *entry);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_later_version_is_newer() {
+        let error = CatalogEntry::from_json("{\"op\":\"split\",\"name\":\"x\"}").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NewerFormat);
+    }
+}

@@ -1,5 +1,7 @@
 //! Promises of the record format: golden bytes, every truncation and every flip is an error, the document's tables equal the constants.
 
+mod document;
+
 use bytes::Bytes;
 
 use super::*;

@@ -1,0 +1,77 @@
+//! Promises of the manifest format.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::schema::{Distance, Numbers, VectorSchema};
+use crate::testing::{cell, table_rows};
+
+fn sample() -> Manifest {
+    let schema = Schema { vectors: vec![VectorSchema::dense("", 4, Distance::Dot, Numbers::F16)], fields: Vec::new() };
+    let mut manifest = Manifest::empty(Incarnation([1; 16]), Timeline([2; 16]), schema);
+    manifest.covered_lsn = 128;
+    manifest.log = vec![LogFileMeta { timeline: Timeline([2; 16]), start: 0, end: 128, blake3: Hash::of(b"x") }];
+    manifest.points = 3;
+    manifest
+}
+
+#[test]
+fn a_manifest_reads_back_and_its_bytes_are_golden() {
+    let bytes = sample().encode();
+    assert_eq!(Manifest::decode(&bytes).unwrap(), sample());
+    assert_eq!(Hash::of(&bytes).to_string(), "f04c466b9ca3506f993230756b8192e4ec78fe2937ae779c1f22ced018981b74");
+}
+
+#[test]
+fn every_flip_and_every_truncation_is_an_error() {
+    let bytes = sample().encode();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(Manifest::decode(&flipped).is_err(), "bit {bit}");
+    }
+    for len in 0..bytes.len() {
+        assert!(Manifest::decode(&bytes[..len]).is_err(), "cut at {len}");
+    }
+}
+
+#[test]
+fn a_later_format_is_newer_whatever_else_it_says() {
+    let stored = seal(b"{\"format\":2,\"everything\":\"else\"}\n".to_vec());
+    assert_eq!(Manifest::decode(&stored).unwrap_err().kind, ErrorKind::NewerFormat);
+}
+
+#[test]
+fn a_manifest_with_a_hole_is_refused() {
+    let changes: [fn(&mut Manifest); 5] = [
+        |m| m.log[0].start = 64,
+        |m| m.covered_lsn = 192,
+        |m| m.ancestry.clear(),
+        |m| m.ancestry[0].to = Some(64),
+        |m| m.points_with_payload = 4,
+    ];
+    for (at, change) in changes.iter().enumerate() {
+        let mut manifest = sample();
+        change(&mut manifest);
+        assert_eq!(Manifest::decode(&manifest.encode()).unwrap_err().kind, ErrorKind::Corrupt, "change {at}");
+    }
+}
+
+#[test]
+fn names_read_back_and_foreign_ones_are_left_alone() {
+    let name = sample().file_name();
+    assert_eq!(ManifestName::parse(&name.to_string()), Some(name));
+    for foreign in ["", "CURRENT", "1-2-3", "00000000000000000001-00000000000000000002", "x"] {
+        assert_eq!(ManifestName::parse(foreign), None, "{foreign}");
+    }
+}
+
+#[test]
+fn the_document_names_the_same_keys() {
+    let text = include_str!("../../../docs/format/manifest.md");
+    let rows = table_rows(text);
+    let value: serde_json::Value = serde_json::from_slice(unseal(&sample().encode()).unwrap()).unwrap();
+    let keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+    let documented: Vec<String> = rows.iter().skip(2).map(|row| row[0].clone()).collect();
+    assert_eq!(keys, documented);
+    assert_eq!(cell(&rows, "format"), Some(MANIFEST_VERSION.to_string()));
+}
