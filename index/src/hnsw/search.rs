@@ -8,6 +8,12 @@ use crate::simd::{Kernels, prefetch};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// Nodes expanded at once: the second one's list and rows are on their way while the first one's are
+/// scored. Two give a little more recall at small `ef` and a few percent more speed than one; three lose.
+const STEP: usize = 2;
+
+type Step = [Option<u32>; STEP];
+
 /// Memory that searches reuse. One a thread; any graph.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
@@ -114,15 +120,20 @@ impl Walk<'_> {
         scratch.visited.reset(self.codes.count());
         scratch.visited.insert(start.node());
         scratch.pool.insert(start);
-        while let Some(node) = scratch.pool.expand() {
-            self.score_neighbours(query, node, level, scratch);
-            for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
-                scratch.pool.insert(Key::new(*distance, *id));
+        loop {
+            let step: Step = std::array::from_fn(|_| scratch.pool.expand());
+            if step[0].is_none() {
+                return;
             }
-            if level == 0
-                && let Some(next) = scratch.pool.peek()
-            {
+            // Most often what comes after this step, unless a neighbour is nearer.
+            if let Some(next) = scratch.pool.peek() {
                 self.prefetch_list(next);
+            }
+            self.score_neighbours(query, step, level, scratch);
+            for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
+                if scratch.pool.insert(Key::new(*distance, *id)) {
+                    self.prefetch_list(*id);
+                }
             }
         }
     }
@@ -145,11 +156,14 @@ impl Walk<'_> {
         if accept(start.node()) {
             scratch.pool.insert(start);
         }
-        while let Some(Reverse(nearest)) = scratch.frontier.pop() {
-            if scratch.pool.is_full_before(nearest) || scratch.visits >= max_visits {
-                break;
+        while scratch.visits < max_visits {
+            // What the pool has no place for stays without: it only gets nearer.
+            let wanted = |nearest: &Reverse<Key>| !scratch.pool.is_full_before(nearest.0);
+            let step: Step = std::array::from_fn(|_| scratch.frontier.pop().filter(wanted).map(|nearest| nearest.0.node()));
+            if step[0].is_none() {
+                return;
             }
-            self.score_neighbours(query, nearest.node(), 0, scratch);
+            self.score_neighbours(query, step, 0, scratch);
             for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
                 let key = Key::new(*distance, *id);
                 if scratch.pool.is_full_before(key) {
@@ -166,12 +180,13 @@ impl Walk<'_> {
         }
     }
 
-    /// Collects the neighbours of `node` that were not seen yet, then scores them in one call.
+    /// Collects the neighbours of the nodes of a step that were not seen yet, then scores them in one call.
     #[inline]
-    fn score_neighbours(&self, query: CodeQuery<'_>, node: u32, level: usize, scratch: &mut Scratch) {
+    fn score_neighbours(&self, query: CodeQuery<'_>, step: Step, level: usize, scratch: &mut Scratch) {
         // A place for every neighbour, and one that the last write without effect may take.
-        let room = self.graph.capacity(level) + 1;
-        scratch.visited.take_fresh(self.graph.neighbours(node, level), room, &mut scratch.ids);
+        let room = STEP * self.graph.capacity(level) + 1;
+        let neighbours = step.into_iter().flatten().flat_map(|node| self.graph.neighbours(node, level));
+        scratch.visited.take_fresh(neighbours, room, &mut scratch.ids);
         // The kernel prefetches from its second group of rows on.
         self.codes.rows().prefetch(&scratch.ids[..scratch.ids.len().min(4)]);
         scratch.distances.resize(scratch.ids.len(), 0);
