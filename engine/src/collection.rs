@@ -35,6 +35,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Incarnation;
 use crate::log::LogWriter;
 use crate::manifest::store::{CollectionDir, Pin};
+use crate::reserve::Reserve;
 use write::Pending;
 
 /// Rows after which a tail is sealed into a flat segment.
@@ -50,6 +51,7 @@ pub struct Collection {
     dir: CollectionDir,
     incarnation: Incarnation,
     clock: Arc<CommitClock>,
+    reserve: Option<Arc<Reserve>>,
     current: ArcSwap<Version>,
     queue: Mutex<Vec<Pending>>,
     /// `None` for a reader.

@@ -16,6 +16,7 @@ use crate::clock::CommitClock;
 use crate::collection::{Collection, OpenOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Incarnation, Timeline};
+use crate::reserve::Reserve;
 use crate::schema::check_name;
 
 pub use changes::DROP_GRACE_MICROS;
@@ -46,6 +47,7 @@ pub struct Database {
     seen: CatalogState,
     catalog: Option<Mutex<Catalog>>,
     lock: Option<FileLock>,
+    reserve: Option<Arc<Reserve>>,
 }
 
 impl Database {
@@ -67,6 +69,7 @@ impl Database {
             seen: CatalogState::default(),
             catalog: Some(Mutex::new(catalog)),
             lock: Some(lock),
+            reserve: Some(Arc::new(Reserve::lay_out(world, dir)?)),
         };
         database.settle()?;
         Ok(database)
@@ -79,7 +82,7 @@ impl Database {
     pub fn open_read(world: &World, dir: &Path, options: DatabaseOptions) -> Result<Self> {
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let seen = catalog::read_state(world, dir)?.state;
-        Ok(Database { world: world.clone(), dir: dir.to_path_buf(), clock, options, seen, catalog: None, lock: None })
+        Ok(Database { world: world.clone(), dir: dir.to_path_buf(), clock, options, seen, catalog: None, lock: None, reserve: None })
     }
 
     /// Gives the data directory.
@@ -131,7 +134,7 @@ impl Database {
     }
 
     fn open_writer(&self, name: &str, life: &Life, root: &Path) -> Result<Collection> {
-        let options = OpenOptions { accept_clock: self.options.accept_clock };
+        let options = OpenOptions { accept_clock: self.options.accept_clock, reserve: self.reserve.clone() };
         Collection::open(&self.world, name, root, life.incarnation, &self.clock, options)
     }
 

@@ -13,6 +13,7 @@ pub mod log;
 pub mod manifest;
 pub mod object_file;
 pub mod payload;
+pub mod reserve;
 pub mod schema;
 pub mod segment;
 pub mod tail;

@@ -17,8 +17,10 @@ use crate::error::{Error, Result};
 use crate::ids::SegmentId;
 use crate::log::writer;
 use crate::schema::{IndexKind, IndexParams, Schema};
-use crate::segment::{FlatInput, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_graph, build_rows};
-use rows::{Gathered, gather_segments, gather_tail};
+use crate::segment::{
+    FlatInput, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_graph, build_rows, merge_graph,
+};
+use rows::{Base, Gathered, gather_segments, gather_tail};
 
 /// How far a step has come: rows done and rows in all. Gives whether to go on.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) -> bool + Sync);
@@ -195,7 +197,14 @@ impl Collection {
     }
 
     /// Builds the graphs that the schema asks for, checks their recall on a sample, and stores them.
-    fn with_graphs(&self, version: &Version, segment: &Segment, executor: &dyn Executor, progress: Progress<'_>) -> Result<Segment> {
+    fn with_graphs(
+        &self,
+        version: &Version,
+        segment: &Segment,
+        base: Option<&Base>,
+        executor: &dyn Executor,
+        progress: Progress<'_>,
+    ) -> Result<Segment> {
         let mut next = segment.clone();
         for part in 1..version.schema.parts() {
             let vector = version.schema.vector(part);
@@ -203,6 +212,7 @@ impl Collection {
                 continue;
             }
             let mut params = vector.index.clone();
+            let mut base = base.filter(|base| base.open.segment.graph(part as u32).is_some());
             loop {
                 let id = self.draw_id();
                 let build = GraphBuild {
@@ -211,16 +221,20 @@ impl Collection {
                     executor,
                     progress: &|done, all| progress(done as u64, all as u64),
                 };
-                let object = build_graph(segment, part as u32, id, build)?;
+                let object = match base {
+                    Some(base) => merge_graph(&base.open.segment, &base.row_map, segment, part as u32, id, build)?,
+                    None => build_graph(segment, part as u32, id, build)?,
+                };
                 let candidate = next.with_graphs(vec![(object.0.clone(), bytes::Bytes::from(object.1.clone()))])?;
-                // A build that lost recall is done again with more effort before anybody sees it.
-                if !sampling::recall_is_good(version, &candidate, part)? && params.ef_construction < 1024 {
-                    params.ef_construction *= 2;
-                    continue;
+                // A graph that lost recall is built anew, and with more effort, before anybody sees it.
+                if sampling::recall_is_good(version, &candidate, part)? || (base.is_none() && params.ef_construction >= 1024) {
+                    self.store_objects(&[object])?;
+                    next = candidate;
+                    break;
                 }
-                self.store_objects(&[object])?;
-                next = candidate;
-                break;
+                if base.take().is_none() {
+                    params.ef_construction *= 2;
+                }
             }
         }
         // The graphs are read from their files from here on, like after a restart.
@@ -233,7 +247,7 @@ impl Collection {
     fn add_graphs(&self, at: usize, executor: &dyn Executor, progress: Progress<'_>) -> Result<()> {
         let version = self.version();
         let old = segment_at(&version, at)?;
-        let segment = self.with_graphs(&version, &old.segment, executor, progress)?;
+        let segment = self.with_graphs(&version, &old.segment, None, executor, progress)?;
         let mut segments = version.segments.to_vec();
         // Marks are shared between the two handles, so writes in between are not lost.
         segments[at] = Arc::new(OpenSegment { segment, fields: old.fields.clone() });
@@ -255,7 +269,7 @@ impl Collection {
         let built = self.build(&version, &gathered, log_range)?;
         let new = match built {
             Some(open) if wants_graph(&version.schema) && gathered.rows.len() as u64 >= merge::GRAPH_ROWS_MIN => {
-                let segment = self.with_graphs(&version, &open.segment, executor, progress)?;
+                let segment = self.with_graphs(&version, &open.segment, gathered.base().as_ref(), executor, progress)?;
                 Some(Arc::new(OpenSegment { segment, fields: open.fields.clone() }))
             }
             other => other,

@@ -22,16 +22,19 @@ use crate::log::writer::{self, SealedName};
 use crate::log::{LogMap, LogWriter, recovery, scan};
 use crate::manifest::Manifest;
 use crate::manifest::store::{self, CollectionDir, Pin};
+use crate::reserve::Reserve;
 use crate::schema::Schema;
 use crate::segment::Segment;
 use crate::segment::deletes::Deletes;
 use crate::tail::Tail;
 
 /// How a collection is opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
     /// Go on although the data is more than 60 s in the future.
     pub accept_clock: bool,
+    /// Room that deletes and manifests may use when the disk is full.
+    pub reserve: Option<Arc<Reserve>>,
 }
 
 /// Lays a new, empty collection out on disk, durably; the catalog's entry makes it exist.
@@ -162,7 +165,7 @@ impl Collection {
             base.log = Arc::new(with_last_file(world, &dir, &base.log, &scan.end)?);
         }
         store::clear_unreferenced(world, &dir, &BTreeSet::new())?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, options.reserve))
     }
 
     /// Opens for reading beside whoever writes: everything acknowledged before the call is seen, and nothing that a crash could take back.
@@ -173,7 +176,11 @@ impl Collection {
         let dir = CollectionDir::new(root.to_path_buf());
         let pin = store::pin_newest(world, &dir)?;
         check_incarnation(&pin.manifest, incarnation, &dir)?;
-        let Found { scan, mut base, .. } = find(world, &dir, pin.manifest.clone())?;
+        let Found { mut scan, mut base, .. } = find(world, &dir, pin.manifest.clone())?;
+        if !pin.is_held() {
+            // Nothing can be synced on such media: only what later records prove is used.
+            scan.records.retain(|record| record.head.end() <= scan.end.proven || scan.end.clean);
+        }
         // First the scan, then the sync: what is used is on the disk, whatever the writer does next (rule S14).
         if let Some(last) = scan.end.file {
             let file = world.fs.open(&last.path(&dir.log()), OpenMode::Read)?;
@@ -181,7 +188,7 @@ impl Collection {
             world.fs.sync_dir(&dir.log())?;
         }
         apply_all(&mut base, &scan)?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin)))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin), None))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place puts the pieces together")]
@@ -194,6 +201,7 @@ impl Collection {
         version: Version,
         log: Option<Option<LogWriter>>,
         pin: Option<Pin>,
+        reserve: Option<Arc<Reserve>>,
     ) -> Self {
         Collection {
             world: world.clone(),
@@ -201,6 +209,7 @@ impl Collection {
             dir,
             incarnation,
             clock: clock.clone(),
+            reserve,
             current: ArcSwap::from_pointee(version.clone()),
             queue: Mutex::new(Vec::new()),
             writer: log.map(|log| Mutex::new(Writer { version, log })),

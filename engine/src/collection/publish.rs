@@ -101,6 +101,18 @@ impl Collection {
 
     /// Publishes a manifest of these segments at a covered position; gives it.
     pub(super) fn publish_manifest(&self, last: &Manifest, covered: &Covered, segments: &[Arc<OpenSegment>]) -> Result<Arc<Manifest>> {
+        self.with_reserve(|| self.try_publish(last, covered, segments))
+    }
+
+    /// Does something that a full disk must not stop.
+    pub(super) fn with_reserve<T>(&self, mut action: impl FnMut() -> Result<T>) -> Result<T> {
+        match &self.reserve {
+            Some(reserve) => reserve.with(action),
+            None => action(),
+        }
+    }
+
+    fn try_publish(&self, last: &Manifest, covered: &Covered, segments: &[Arc<OpenSegment>]) -> Result<Arc<Manifest>> {
         let deletes = self.store_deletes(covered.lsn, segments)?;
         let manifest = Manifest {
             seq: last.seq + 1,

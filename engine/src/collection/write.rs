@@ -58,9 +58,12 @@ pub(super) struct Pending {
 }
 
 /// An operation as records, ready to append.
+#[derive(Clone)]
 struct Prepared {
     drafts: Vec<RecordDraft>,
     points: u64,
+    /// Whether it gives room back and may use the reserve.
+    frees: bool,
     answer: Arc<Mutex<Option<Result<Ack>>>>,
 }
 
@@ -81,29 +84,43 @@ impl Collection {
     /// # Panics
     /// When an invariant of the collection is broken.
     pub fn write(&self, operation: WriteOperation) -> Result<Ack> {
+        let mut answers = self.write_all(vec![operation])?;
+        answers.pop().expect("one operation has one answer")
+    }
+
+    /// Writes operations in their order with one sync where they do not depend on each other; each is all or nothing, and has its own answer.
+    ///
+    /// # Errors
+    /// `Locked` when this is a reader; otherwise each answer fails as [`Collection::write`] does.
+    ///
+    /// # Panics
+    /// When an invariant of the collection is broken.
+    pub fn write_all(&self, operations: Vec<WriteOperation>) -> Result<Vec<Result<Ack>>> {
         let writer = self.writer()?;
-        let answer = Arc::new(Mutex::new(None));
-        self.queue.lock().push(Pending { operation, answer: answer.clone() });
-        // Whoever gets the writer commits for all that wait; the others find their answer when they get it in turn.
+        let answers: Vec<_> = operations.iter().map(|_| Arc::new(Mutex::new(None))).collect();
+        let pending = operations.into_iter().zip(&answers).map(|(operation, answer)| Pending { operation, answer: answer.clone() });
+        self.queue.lock().extend(pending);
+        // Whoever gets the writer commits for all that wait; the others find their answers when they get it in turn.
         let mut writer = writer.lock();
-        if answer.lock().is_none() {
+        if answers.iter().any(|answer| answer.lock().is_none()) {
             let waiting = std::mem::take(&mut *self.queue.lock());
             self.commit_all(&mut writer, waiting);
         }
-        let taken = answer.lock().take();
-        taken.expect("the group that held this operation was committed")
+        let taken = answers.iter().map(|answer| answer.lock().take());
+        Ok(taken.map(|answer| answer.expect("the group that held this operation was committed")).collect())
     }
 
     fn commit_all(&self, writer: &mut Writer, waiting: Vec<Pending>) {
         let mut group = Vec::new();
         for Pending { operation, answer } in waiting {
             // What depends on the state is resolved against everything before it.
+            let frees = matches!(operation, WriteOperation::Delete(_));
             let depends = !matches!(operation, WriteOperation::Upsert(_));
             if depends {
                 self.commit_group(writer, std::mem::take(&mut group));
             }
             match prepare(&writer.version, operation) {
-                Ok((drafts, points)) => group.push(Prepared { drafts, points, answer }),
+                Ok((drafts, points)) => group.push(Prepared { drafts, points, frees, answer }),
                 Err(error) => *answer.lock() = Some(Err(error)),
             }
             if depends {
@@ -121,7 +138,9 @@ impl Collection {
         let mut appended = Vec::with_capacity(group.len());
         for prepared in group {
             let answer = prepared.answer.clone();
-            match self.append(writer, prepared) {
+            let appended_one =
+                if prepared.frees { self.with_reserve(|| self.append(writer, prepared.clone())) } else { self.append(writer, prepared) };
+            match appended_one {
                 Ok(done) => appended.push(done),
                 Err(error) => *answer.lock() = Some(Err(error)),
             }
@@ -137,7 +156,7 @@ impl Collection {
     }
 
     fn append(&self, writer: &mut Writer, prepared: Prepared) -> Result<Appended> {
-        let Prepared { drafts, points, answer } = prepared;
+        let Prepared { drafts, points, answer, .. } = prepared;
         if drafts.is_empty() {
             let ack = Ack { points, lsn: writer.version.lsn_end, commit_time: writer.version.commit_time };
             return Ok(Appended { records: Vec::new(), ack, answer });

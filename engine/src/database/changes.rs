@@ -59,7 +59,12 @@ impl Database {
     }
 
     fn commit(&self, entry: &CatalogEntry) -> Result<()> {
-        self.writable()?.lock().commit(entry, &self.clock).map(|_| ())
+        let catalog = self.writable()?;
+        let commit = || catalog.lock().commit(entry, &self.clock).map(|_| ());
+        match (&self.reserve, entry) {
+            (Some(reserve), CatalogEntry::Drop { .. } | CatalogEntry::Purge { .. }) => reserve.with(commit),
+            _ => commit(),
+        }
     }
 
     /// Drops a collection. It can be brought back until the grace is over, unless it was restored under a new name and never written to: then

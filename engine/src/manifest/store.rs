@@ -159,10 +159,20 @@ pub struct Pin {
     lock: Option<FileLock>,
 }
 
+impl Pin {
+    /// Says whether the pin holds; on media that cannot be written there is none, and nobody who could clear anything away.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.lock.is_some()
+    }
+}
+
 impl Drop for Pin {
     fn drop(&mut self) {
         // The file goes first: a pin without its lock is one that the next cleaning may remove itself.
-        let _ = self.world.fs.remove_file(&self.path);
+        if self.lock.is_some() {
+            let _ = self.world.fs.remove_file(&self.path);
+        }
         self.lock.take();
     }
 }
@@ -170,12 +180,17 @@ impl Drop for Pin {
 /// Pins the newest manifest for a process that does not hold the database's lock.
 ///
 /// # Errors
-/// As [`newest`]; `Io` on media that cannot be written.
+/// As [`newest`].
 pub fn pin_newest(world: &World, dir: &CollectionDir) -> Result<Pin> {
     loop {
         let manifest = newest(&*world.fs, dir)?;
         let path = pin_path(world, dir, &manifest);
-        let Some(lock) = world.fs.lock(&path, LockKind::Shared)? else { continue };
+        let lock = match world.fs.lock(&path, LockKind::Shared) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => continue,
+            Err(error) if error.is_read_only() => return Ok(Pin { manifest, world: world.clone(), path, lock: None }),
+            Err(error) => return Err(error.into()),
+        };
         let pin = Pin { manifest, world: world.clone(), path, lock: Some(lock) };
         // A manifest that went away before the pin stood is not safe to read.
         let still_there = world.fs.metadata(&dir.manifests().join(pin.manifest.file_name().to_string()))?.is_some();

@@ -6,8 +6,9 @@ use super::super::version::{OpenSegment, Version};
 use crate::error::Result;
 use crate::ids::Lsn;
 use crate::payload::{FieldIndexBuilder, FieldPath};
-use crate::segment::{ABSENT, FlatRow, Segment};
+use crate::segment::{ABSENT, FlatRow, Segment, SegmentKind};
 use crate::tail::TailRecord;
+use index::hnsw::REMOVED;
 
 /// Where a gathered row comes from.
 enum Origin {
@@ -32,7 +33,38 @@ pub struct Gathered {
     origins: Vec<Origin>,
 }
 
+/// A segment whose graph is taken over, and where its rows went.
+pub struct Base {
+    /// The segment.
+    pub open: Arc<OpenSegment>,
+    /// For each of its rows the row in the new segment, or [`REMOVED`].
+    pub row_map: Vec<u32>,
+}
+
 impl Gathered {
+    /// Finds the graph segment that most of the rows come from, if that is at least half of them.
+    pub fn base(&self) -> Option<Base> {
+        let mut counts: Vec<(&Arc<OpenSegment>, usize)> = Vec::new();
+        for origin in &self.origins {
+            let Origin::Segment(open, _) = origin else { continue };
+            match counts.last_mut().filter(|(last, _)| Arc::ptr_eq(last, open)) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((open, 1)),
+            }
+        }
+        let graphs = counts.into_iter().filter(|(open, _)| open.segment.meta().kind == SegmentKind::Graph);
+        let (open, _) = graphs.max_by_key(|(_, count)| *count).filter(|(_, count)| count * 2 >= self.rows.len())?;
+        let mut row_map = vec![REMOVED; open.segment.rows() as usize];
+        for (new_row, origin) in (0..).zip(&self.origins) {
+            if let Origin::Segment(from, row) = origin
+                && Arc::ptr_eq(from, open)
+            {
+                row_map[*row as usize] = new_row;
+            }
+        }
+        Some(Base { open: open.clone(), row_map })
+    }
+
     /// Marks in the new segment what has ended where its rows come from. May run again: the first mark stays.
     pub fn carry_marks(&self, segment: &Segment) {
         for (row, origin) in self.origins.iter().enumerate() {
