@@ -1,6 +1,6 @@
 //! The log of one collection (or of the catalog): records in files, appended, synced, scanned and read by address.
 //!
-//! `docs/format/log.md` is the document of the bytes; [`record`] and [`file`] are its module.
+//! `docs/format/log.md` is the document of the bytes; [`record`] and [`mod@file`] are its module.
 
 pub mod file;
 pub mod payload_blocks;

@@ -20,6 +20,9 @@ pub const MANIFEST_VERSION: u32 = 1;
 /// Largest manifest that is read.
 pub const MANIFEST_LEN_MAX: u64 = 64 << 20;
 
+/// Largest position that a log can reach; what is beyond was never written.
+const LSN_MAX: Lsn = 1 << 56;
+
 /// A stretch of one timeline's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -165,6 +168,9 @@ impl Manifest {
         }
         if spans.iter().any(|span| span.to.is_some_and(|to| to < span.from)) {
             return bad("its ancestry runs backwards");
+        }
+        if self.covered_lsn > LSN_MAX || spans.iter().any(|span| span.from > LSN_MAX || span.to.is_some_and(|to| to > LSN_MAX)) {
+            return bad("a position is beyond the largest");
         }
         let mut end = 0;
         for file in &self.log {

@@ -26,7 +26,7 @@ impl Version {
             RecordKind::Upsert => self.apply_upsert(record)?,
             RecordKind::Delete => {
                 for id in record.ids()? {
-                    self.end_point(&id, head.lsn);
+                    self.end_point(&id, head.lsn)?;
                 }
             }
             RecordKind::Schema => self.apply_schema(record)?,
@@ -39,7 +39,9 @@ impl Version {
         }
         self.lsn_end = head.end();
         self.commit_time = self.commit_time.max(head.commit_time);
-        assert!(self.points_with_payload <= self.points, "only points have payloads");
+        if self.points_with_payload > self.points {
+            return Err(Error::corrupt("the manifest counts more payloads than points").with_offset(head.lsn));
+        }
         Ok(())
     }
 
@@ -65,8 +67,8 @@ impl Version {
             let before = self.end_parts(&id, lsn, parts, ends);
             if rows.has(0, row) {
                 self.points += u64::from(before.is_none());
-                self.points_with_payload -= u64::from(before.is_some_and(|b| b.had_payload));
-                self.points_with_payload += u64::from(rows.has_payload(row));
+                let had_payload = before.is_some_and(|b| b.had_payload);
+                self.points_with_payload = self.take(self.points_with_payload, had_payload, lsn)? + u64::from(rows.has_payload(row));
             }
         }
         self.tail_rows += u64::from(rows.rows());
@@ -75,11 +77,17 @@ impl Version {
         Ok(())
     }
 
-    fn end_point(&mut self, id: &PointId, lsn: Lsn) {
+    fn end_point(&mut self, id: &PointId, lsn: Lsn) -> Result<()> {
         if let Some(before) = self.end_parts(id, lsn, self.schema.parts(), |_| true) {
-            self.points -= 1;
-            self.points_with_payload -= u64::from(before.had_payload);
+            self.points = self.take(self.points, true, lsn)?;
+            self.points_with_payload = self.take(self.points_with_payload, before.had_payload, lsn)?;
         }
+        Ok(())
+    }
+
+    /// Takes one from a count where `one` says so; a count that is too small was never right.
+    fn take(&self, count: u64, one: bool, lsn: Lsn) -> Result<u64> {
+        count.checked_sub(u64::from(one)).ok_or_else(|| Error::corrupt("the manifest counts fewer points than there are").with_offset(lsn))
     }
 
     /// Ends the chosen parts of a point wherever they stand; gives what part 0 was, if it ended here.

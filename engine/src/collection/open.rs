@@ -250,7 +250,8 @@ fn apply_all(version: &mut Version, scan: &Scan) -> Result<()> {
 
 /// Goes on in the last file when it is of the timeline that is written; a timeline without a file gets one at its first write.
 fn resume(world: &World, dir: &CollectionDir, manifest: &Manifest, end: &LogEnd) -> Result<Option<LogWriter>> {
-    match end.file.filter(|name| name.timeline == manifest.timeline()) {
+    // A file that the manifest covers whole is never written again, even where the next one was not begun.
+    match end.file.filter(|name| name.timeline == manifest.timeline() && name.start >= manifest.covered_lsn) {
         Some(_) => LogWriter::resume(world, &dir.log(), end).map(Some),
         None => Ok(None),
     }

@@ -77,6 +77,8 @@ struct Scanner<'a> {
     /// Records of `records` that belong to whole operations.
     whole: usize,
     end: LogEnd,
+    /// A position that was read twice: a writer may have finished the record in between.
+    read_again: Option<Lsn>,
 }
 
 impl<'a> Scanner<'a> {
@@ -97,7 +99,7 @@ impl<'a> Scanner<'a> {
             commit_time: 0,
             file: names.last().copied(),
         };
-        Ok(Scanner { fs, dir, names, options, records: Vec::new(), whole: 0, end })
+        Ok(Scanner { fs, dir, names, options, records: Vec::new(), whole: 0, end, read_again: None })
     }
 
     fn run(&mut self) -> Result<()> {
@@ -139,7 +141,7 @@ impl<'a> Scanner<'a> {
             match window.record(at) {
                 Ok(record) => {
                     at = record.head.end();
-                    self.accept(record);
+                    self.accept(record).map_err(|error| error.with_file(&window.path()))?;
                 }
                 Err(error) if error.kind == ErrorKind::NewerFormat => {
                     return Err(error.with_file(&window.path()).with_offset(window.name.offset(at)));
@@ -152,9 +154,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn accept(&mut self, record: Record) {
+    fn accept(&mut self, record: Record) -> Result<()> {
         let head = &record.head;
-        assert!(head.commit_time >= self.end.commit_time, "commit times rise along the log");
+        if head.commit_time < self.end.commit_time {
+            return Err(Error::corrupt("commit times fall along the log")
+                .with_offset(head.lsn)
+                .with_expected(format!("{} or later", self.end.commit_time), head.commit_time));
+        }
         self.end.commit_time = head.commit_time;
         self.end.proven = self.end.proven.max(head.durable_lsn);
         self.end.clean = head.kind == RecordKind::Durable;
@@ -165,6 +171,7 @@ impl<'a> Scanner<'a> {
             self.whole = self.records.len();
             self.end.lsn = self.end.torn_to;
         }
+        Ok(())
     }
 
     /// Decides what a bad record at `at` means. Gives where to go on (only a deliberate mistake does), or `None` when the log ends here.
@@ -187,6 +194,12 @@ impl<'a> Scanner<'a> {
             return Ok(rest.next_valid);
         }
         let proven = next.is_some() || rest.durable_max > at || at < self.options.archived;
+        if proven && self.read_again != Some(at) {
+            // A reader may have seen half of a record that the writer finished and synced since.
+            self.read_again = Some(at);
+            window.forget()?;
+            return Ok(Some(at));
+        }
         if proven || (bad.valid_after_bad_is_corruption && rest.next_valid.is_some()) {
             return Err(corrupt());
         }
@@ -235,10 +248,17 @@ impl<'a> Window<'a> {
         self.file.path().to_path_buf()
     }
 
+    /// Drops what was fetched, so that the file is read again.
+    fn forget(&mut self) -> Result<()> {
+        self.bytes = Bytes::new();
+        self.len = self.file.len()?;
+        Ok(())
+    }
+
     /// Gives up to `len` bytes at a file offset; fewer at the end of the file.
     fn fetch(&mut self, offset: u64, len: usize) -> Result<Bytes> {
         let available = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX).min(len);
-        let inside = offset >= self.start && offset + available as u64 <= self.start + self.bytes.len() as u64;
+        let inside = !self.bytes.is_empty() && offset >= self.start && offset + available as u64 <= self.start + self.bytes.len() as u64;
         if !inside {
             let want = available.max(WINDOW).min(usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX));
             let mut buffer = vec![0; want];
