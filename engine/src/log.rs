@@ -13,5 +13,5 @@ pub mod writer;
 pub use file::LogFileName;
 pub use record::{Record, RecordDraft, RecordKind, SectionKind};
 pub use scan::{LogEnd, Scan};
-pub use sealed::LogMap;
+pub use sealed::{LogMap, PayloadCache};
 pub use writer::LogWriter;

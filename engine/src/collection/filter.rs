@@ -8,6 +8,7 @@ use index::Bitmap;
 use super::version::{OpenSegment, Place, Version};
 use crate::error::{Error, Result};
 use crate::ids::PointId;
+use crate::log::PayloadCache;
 use crate::payload::{Candidates, Filter, Lookup};
 use crate::tail::TailRecord;
 
@@ -45,6 +46,8 @@ pub(super) struct SegmentFilter<'a> {
     candidates: Candidates,
     /// The first error of a payload that had to be read.
     failed: RefCell<Option<Error>>,
+    /// For callers that go through the rows in order; a walk jumps about and would fill it in vain.
+    cache: Option<RefCell<PayloadCache>>,
 }
 
 impl<'a> SegmentFilter<'a> {
@@ -53,7 +56,12 @@ impl<'a> SegmentFilter<'a> {
         let rows_of = |id: &PointId, visit: &mut dyn FnMut(u32)| open.segment.rows_of(id).for_each(visit);
         let lookup = Lookup { rows: open.segment.rows(), indexes: &open.fields, changed: None, rows_of: Some(&rows_of) };
         let candidates = lookup.plan(filter);
-        SegmentFilter { version, open, number, filter, candidates, failed: RefCell::new(None) }
+        SegmentFilter { version, open, number, filter, candidates, failed: RefCell::new(None), cache: None }
+    }
+
+    /// Prepares for rows that are asked about in their order.
+    pub(super) fn in_order(self) -> Self {
+        SegmentFilter { cache: Some(RefCell::default()), ..self }
     }
 
     /// Says whether the point of a row passes, wherever its payload stands now.
@@ -70,7 +78,11 @@ impl<'a> SegmentFilter<'a> {
     }
 
     fn reads(&self, place: &Place, row: u32) -> bool {
-        match self.version.payload(place) {
+        let payload = match &self.cache {
+            Some(cache) => self.version.payload_in_order(place, &mut cache.borrow_mut()),
+            None => self.version.payload(place),
+        };
+        match payload {
             Ok(payload) => self.filter.matches(&self.open.segment.id(row), payload.as_deref()),
             Err(error) => {
                 self.failed.borrow_mut().get_or_insert(error);
@@ -106,7 +118,7 @@ impl Version {
     pub fn matching(&self, filter: &Filter) -> Result<Vec<PointId>> {
         let mut ids = Vec::new();
         for number in 0..self.segments.len() {
-            let passing = SegmentFilter::new(self, number, filter);
+            let passing = SegmentFilter::new(self, number, filter).in_order();
             let segment = &self.segments[number].segment;
             ids.extend(
                 (0..segment.rows())

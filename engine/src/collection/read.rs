@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::version::{Place, Version};
 use crate::error::Result;
 use crate::ids::PointId;
+use crate::log::PayloadCache;
 use crate::segment::{SegmentKind, SegmentMeta};
 
 /// A point as it is now.
@@ -49,10 +50,10 @@ impl Version {
     /// # Errors
     /// `Corrupt` when the log does not hold what was written.
     pub fn point(&self, id: &PointId, with_vectors: bool) -> Result<Option<PointView>> {
-        self.find(id, 0).map(|place| self.view(*id, &place, with_vectors)).transpose()
+        self.find(id, 0).map(|place| self.view(*id, &place, with_vectors, None)).transpose()
     }
 
-    fn view(&self, id: PointId, place: &Place, with_vectors: bool) -> Result<PointView> {
+    fn view(&self, id: PointId, place: &Place, with_vectors: bool, cache: Option<&mut PayloadCache>) -> Result<PointView> {
         let mut vectors = Vec::new();
         if with_vectors {
             for part in 1..self.schema.parts() {
@@ -61,7 +62,11 @@ impl Version {
                 }
             }
         }
-        Ok(PointView { id, payload: self.payload(place)?, vectors })
+        let payload = match cache {
+            Some(cache) => self.payload_in_order(place, cache)?,
+            None => self.payload(place)?,
+        };
+        Ok(PointView { id, payload, vectors })
     }
 
     /// Shows every point once, in the order of their last payload in the log.
@@ -69,14 +74,15 @@ impl Version {
     /// # Errors
     /// Those of `visit`, and `Corrupt` when the log does not hold what was written.
     pub fn for_each_point(&self, with_vectors: bool, visit: &mut dyn FnMut(PointView) -> Result<()>) -> Result<()> {
+        let mut cache = PayloadCache::default();
         for (number, open) in self.segments.iter().enumerate() {
             for row in (0..open.segment.rows()).filter(|&row| open.segment.is_visible(0, row, self.lsn_end)) {
-                visit(self.view(open.segment.id(row), &Place::Segment(number, row), with_vectors)?)?;
+                visit(self.view(open.segment.id(row), &Place::Segment(number, row), with_vectors, Some(&mut cache))?)?;
             }
         }
         for record in self.tail_records() {
             for row in (0..record.rows()).filter(|&row| record.is_visible(0, row, self.lsn_end)) {
-                visit(self.view(record.ids[row as usize], &Place::Tail(record.clone(), row), with_vectors)?)?;
+                visit(self.view(record.ids[row as usize], &Place::Tail(record.clone(), row), with_vectors, Some(&mut cache))?)?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Lsn, PointId};
-use crate::log::LogMap;
+use crate::log::{LogMap, PayloadCache};
 use crate::manifest::Manifest;
 use crate::payload::field_index::FieldIndex;
 use crate::schema::{Distance, Numbers, Schema, VectorSchema};
@@ -123,6 +123,19 @@ impl Version {
                     .ok_or_else(|| Error::corrupt("a point has no address").with_object(segment.meta().id.to_string()))?;
                 self.log.payload(address)
             }
+        }
+    }
+
+    /// Reads the payload at a place of part 0 like [`Version::payload`], for callers that go through a version in its order.
+    ///
+    /// # Errors
+    /// As [`Version::payload`].
+    pub fn payload_in_order(&self, place: &Place, cache: &mut PayloadCache) -> Result<Option<String>> {
+        let Place::Segment(number, row) = place else { return self.payload(place) };
+        let segment = &self.segments[*number].segment;
+        match segment.address(0, *row).filter(|_| segment.has_payload(*row)) {
+            Some(address) => self.log.payload_in_order(address, cache),
+            None => Ok(None),
         }
     }
 

@@ -167,6 +167,13 @@ impl SealedFile {
     }
 }
 
+/// The payloads of the record that was read last: rows that are read in the order of the log decompress each block once.
+#[derive(Debug, Default)]
+pub struct PayloadCache {
+    record: Option<Lsn>,
+    texts: Vec<Option<String>>,
+}
+
 /// The sealed files of a log, by position.
 #[derive(Debug, Clone, Default)]
 pub struct LogMap {
@@ -223,6 +230,24 @@ impl LogMap {
             Err(error) => Err(error),
         };
         text.map_err(|error| error.with_file(&file.path))
+    }
+
+    /// Reads the payload at an address like [`LogMap::payload`], for callers that go through a log in its order.
+    ///
+    /// # Errors
+    /// As [`LogMap::payload`].
+    pub fn payload_in_order(&self, address: u64, cache: &mut PayloadCache) -> Result<Option<String>> {
+        let (lsn, row) = payload_place(address);
+        if cache.record != Some(lsn) {
+            let file = self.locate(lsn, RECORD_ALIGN)?;
+            let record = file.record(lsn)?;
+            let texts =
+                PayloadBlocks::open(&record).and_then(|blocks| blocks.map_or(Ok(vec![None; record.head.rows]), |blocks| blocks.all()));
+            cache.texts = texts.map_err(|error| error.with_file(&file.path))?;
+            cache.record = Some(lsn);
+        }
+        let text = cache.texts.get(row).cloned();
+        text.ok_or_else(|| Error::corrupt("a payload address names no row").with_offset(lsn).with_expected(cache.texts.len(), row))
     }
 
     /// Gives the record that begins at a position.

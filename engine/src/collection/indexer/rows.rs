@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::version::{OpenSegment, Version};
 use crate::error::Result;
 use crate::ids::Lsn;
+use crate::log::PayloadCache;
 use crate::payload::{FieldIndexBuilder, FieldPath};
 use crate::segment::{ABSENT, FlatRow, Segment, SegmentKind};
 use crate::tail::TailRecord;
@@ -86,18 +87,17 @@ impl Gathered {
         for field in &version.schema.fields {
             builders.push(FieldIndexBuilder::new(&FieldPath::parse(&field.name)?, field.field_type, self.rows.len() as u32));
         }
+        let mut cache = PayloadCache::default();
         for (row, flat) in self.rows.iter().enumerate() {
-            let payload = if flat.has_payload { self.payload(version, row)? } else { None };
+            let payload = if flat.has_payload { self.payload(version, row, &mut cache)? } else { None };
             builders.iter_mut().for_each(|builder| builder.add(row as u32, payload.as_deref()));
         }
         Ok(builders.into_iter().map(FieldIndexBuilder::finish).collect())
     }
 
-    fn payload(&self, version: &Version, row: usize) -> Result<Option<String>> {
-        match &self.origins[row] {
-            Origin::Tail(record, row) => record.payload(*row),
-            Origin::Segment(..) => version.log.payload(self.rows[row].addresses[0]),
-        }
+    /// Rows of the tail are in sealed files by now, like all others.
+    fn payload(&self, version: &Version, row: usize, cache: &mut PayloadCache) -> Result<Option<String>> {
+        version.log.payload_in_order(self.rows[row].addresses[0], cache)
     }
 }
 
