@@ -60,7 +60,7 @@ impl fmt::Display for LayoutError {
 
 impl std::error::Error for LayoutError {}
 
-/// Bytes that [`write`] gives for so many rows.
+/// Bytes that [`write()`] gives for so many rows.
 #[must_use]
 pub fn encoded_len(params: &CodeParams, dims: usize, count: usize) -> u64 {
     let terms = if params.has_terms() { count as u64 * 4 } else { 0 };
@@ -88,7 +88,7 @@ pub fn write(codes: &CodesView<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Reads what [`write`] gave, in place.
+/// Reads what [`write()`] gave, in place.
 ///
 /// # Errors
 ///

@@ -139,3 +139,25 @@ fn damaged_terms_and_padding_give_wrong_distances_but_no_panic() {
         }
     }
 }
+
+#[test]
+fn the_bytes_of_two_coded_rows_are_these() {
+    let rows = stored(Datatype::U8, &[vec![128.0, 129.0], vec![0.0, 255.0]]);
+    let bytes = layout::write(&coded(Metric::L2, Datatype::U8, &rows).view());
+    let mut wanted = vec![0; 64];
+    wanted[0] = 1; // version
+    wanted[4] = 1; // L2
+    wanted[5] = 2; // U8
+    wanted[8..12].copy_from_slice(&128.0_f32.to_le_bytes());
+    wanted[12..16].copy_from_slice(&1.0_f32.to_le_bytes());
+    wanted[32] = 2; // dimensions
+    wanted[36] = 2; // rows
+    wanted[40] = 64; // stride
+    wanted.extend([1_i32.to_le_bytes(), (128 * 128 + 127 * 127_i32).to_le_bytes()].concat());
+    wanted.resize(128, 0);
+    wanted.extend([128, 129]);
+    wanted.resize(192, 128);
+    wanted.extend([0, 255]);
+    wanted.resize(256, 128);
+    assert_eq!(bytes, wanted);
+}

@@ -112,3 +112,18 @@ fn a_neighbour_on_the_wrong_level_is_named() {
         Some(Offence::WrongLevel { node: upper, level: 1, neighbour: flat })
     );
 }
+
+#[test]
+fn the_bytes_of_a_graph_of_two_rows_are_these() {
+    let data = Data::new(Metric::L2, Datatype::U8, vec![vec![1.0; 4], vec![2.0; 4]]);
+    let graph = data.build(&Params { m: 16, m0: 16, ..Params::default() });
+    let words: Vec<u32> = graph.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    let free = u32::MAX;
+    // version, nodes, m0, m, entry, highest level, upper nodes, upper lists, then zeros
+    assert_eq!(words[..8], [1, 2, 16, 16, words[4], 0, 0, 0]);
+    assert!(words[4] < 2 && words[8..16] == [0; 8]);
+    // one list a node, then the number of upper lists, the only entry of its section
+    assert_eq!(words[16..18], [1, free]);
+    assert_eq!(words[32..34], [0, free]);
+    assert_eq!(words[48..], [0]);
+}
