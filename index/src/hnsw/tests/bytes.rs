@@ -122,8 +122,8 @@ fn the_bytes_of_a_graph_of_two_rows_are_these() {
     // version, nodes, m0, m, entry, highest level, upper nodes, upper lists, then zeros
     assert_eq!(words[..8], [1, 2, 16, 16, words[4], 0, 0, 0]);
     assert!(words[4] < 2 && words[8..16] == [0; 8]);
-    // one list a node, then the number of upper lists, the only entry of its section
+    // one list a node, then the number of upper lists, then zeros up to the empty last section
     assert_eq!(words[16..18], [1, free]);
     assert_eq!(words[32..34], [0, free]);
-    assert_eq!(words[48..], [0]);
+    assert_eq!(words[48..], [0; 16]);
 }
