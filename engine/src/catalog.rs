@@ -172,9 +172,7 @@ impl Catalog {
         let view = read_state(world, data_dir)?;
         clock.follow(view.commit_time, accept_clock)?;
         let log = if view.end.file.is_some() {
-            if !view.clean {
-                recovery::repair(world, &dir, &view.end)?;
-            }
+            recovery::repair(world, &dir, &view.end)?;
             LogWriter::resume(world, &dir, &view.end)?
         } else {
             LogWriter::start(world, &dir, Timeline::draw(&*world.random), 0)?

@@ -24,7 +24,7 @@ pub use crate::codes::LayoutError;
 pub use build::{BuildError, Progress, build};
 pub use check::{Offence, Report, check};
 pub use extend::{REMOVED, merge};
-pub use layout::GraphView;
+pub use layout::{GraphShape, GraphView};
 pub use params::{MAX_NODES, Params};
 pub use search::{Scratch, search, search_filtered};
 

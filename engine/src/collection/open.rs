@@ -156,9 +156,7 @@ impl Collection {
         check_incarnation(&manifest, incarnation, &dir)?;
         let Found { manifest, scan, mut base } = find(world, &dir, manifest)?;
         clock.follow(scan.end.commit_time.max(manifest.commit_time), options.accept_clock)?;
-        if !scan.end.clean && scan.end.file.is_some() {
-            recovery::repair(world, &dir.log(), &scan.end)?;
-        }
+        recovery::repair(world, &dir.log(), &scan.end)?;
         apply_all(&mut base, &scan)?;
         let log = resume(world, &dir, &manifest, &scan.end)?;
         if log.is_none() {

@@ -12,11 +12,12 @@ use crate::error::Result;
 /// Bytes written at once.
 const CHUNK: usize = 1 << 20;
 
-/// Repairs the last file of a log after an unclean end, so that the next recovery reads the same records whatever happens.
+/// Repairs the last file of a log, so that the next recovery reads the same records whatever happens; every open for writing does so first.
 ///
 /// The torn tail is zeroed and synced first; then what lies between the last proven position and the end is written again and synced (rule S5:
-/// after a failed sync the system may hold bytes in memory, marked clean, that never reached the disk). Running it twice, or again
-/// after a crash half-way, gives the same log.
+/// after a failed sync the system may hold bytes in memory, marked clean, that never reached the disk). That holds for the record that marks
+/// a clean end too: its own sync may be the one that failed. Last, the file's name is made durable: who created it may have died before he
+/// did. Running it twice, or again after a crash half-way, gives the same log.
 ///
 /// # Errors
 /// `Io` or `NoSpace` when the file cannot be written or synced.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use index::Kernels;
-use index::hnsw::{self, BuildError, Executor, GraphView, Params, Progress, REMOVED};
+use index::hnsw::{self, BuildError, Executor, GraphShape, GraphView, Params, Progress, REMOVED};
 
 use super::Segment;
 use super::build::finished;
@@ -28,7 +28,8 @@ pub fn encode(id: SegmentId, part: u32, graph: &[u8]) -> Vec<u8> {
 pub struct Graph {
     object: ObjectFile,
     part: u32,
-    layout: OnceLock<Bytes>,
+    /// The graph's bytes and what was read from their head, once they were checked.
+    layout: OnceLock<(Bytes, GraphShape)>,
 }
 
 impl Graph {
@@ -45,15 +46,16 @@ impl Graph {
     /// # Errors
     /// `Corrupt` when they are damaged or of another number of nodes, `NewerFormat` when a later version wrote them.
     pub fn view(&self, nodes: &Nodes) -> Result<GraphView<'_>> {
-        let layout = match self.layout.get() {
+        let (bytes, shape) = match self.layout.get() {
             Some(layout) => layout,
             None => {
                 let bytes = self.object.required(TAG_GRAPH, self.part)?;
-                self.layout.get_or_init(|| bytes)
+                let shape = GraphShape::parse(&bytes, nodes.count() as usize)
+                    .map_err(|error| layout_error("graph", &error).with_object(self.object.id().to_string()))?;
+                self.layout.get_or_init(|| (bytes, shape))
             }
         };
-        let view = GraphView::parse(layout, nodes.count() as usize);
-        view.map_err(|error| layout_error("graph", &error).with_object(self.object.id().to_string()))
+        Ok(shape.view(bytes))
     }
 
     /// Gives the container, for reading everything in it.

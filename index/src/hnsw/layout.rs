@@ -38,9 +38,9 @@ const ENTRY_AT: usize = 16;
 const RESERVED_AT: usize = 32;
 const _: () = assert!(RESERVED_AT + 32 == HEADER_BYTES && HEADER_BYTES.is_multiple_of(ALIGN));
 
-/// What the header says, and where the sections lie.
+/// What the header of a checked graph says, and where its sections lie: kept beside the bytes, it spares checking them again.
 #[derive(Clone, Debug)]
-struct Shape {
+pub struct GraphShape {
     nodes: u32,
     m0: usize,
     m: usize,
@@ -52,7 +52,7 @@ struct Shape {
     upper_lists: Range<usize>,
 }
 
-impl Shape {
+impl GraphShape {
     /// `None` when the sizes do not fit this machine's memory.
     fn new(header: &[u32; 8]) -> Option<Self> {
         let [_, nodes, m0, m, entry, max_level, upper_nodes, upper_lists] = *header;
@@ -63,7 +63,7 @@ impl Shape {
             Some(start..end)
         };
         let (m0, m) = (m0 as usize, m as usize);
-        Some(Shape {
+        Some(GraphShape {
             base: section(nodes, m0 * 4)?,
             upper_nodes: section(upper_nodes, 4)?,
             upper_starts: section(upper_nodes.checked_add(1)?, 4)?,
@@ -84,8 +84,14 @@ impl Shape {
         UpperIndex { nodes: bytes[self.upper_nodes.clone()].as_chunks().0, starts: bytes[self.upper_starts.clone()].as_chunks().0 }
     }
 
-    /// `bytes` are `len()` long.
-    fn view<'a>(&self, bytes: &'a [u8]) -> GraphView<'a> {
+    /// Borrows the graph from its bytes, which must be those that the shape was read from.
+    ///
+    /// # Panics
+    ///
+    /// When `bytes` have another length.
+    #[must_use]
+    pub fn view<'a>(&self, bytes: &'a [u8]) -> GraphView<'a> {
+        assert_eq!(bytes.len(), self.len(), "the bytes that the shape was read from");
         GraphView {
             nodes: self.nodes,
             entry: self.entry,
@@ -156,13 +162,13 @@ pub struct GraphView<'a> {
     upper_lists: &'a [u8],
 }
 
-impl<'a> GraphView<'a> {
-    /// Reads a graph of `node_count` nodes in place.
+impl GraphShape {
+    /// Reads and checks the shape of a graph of `node_count` nodes.
     ///
     /// # Errors
     ///
     /// When the bytes are of another version, too short or too long, or contradict themselves.
-    pub fn parse(bytes: &'a [u8], node_count: usize) -> Result<Self, LayoutError> {
+    pub fn parse(bytes: &[u8], node_count: usize) -> Result<Self, LayoutError> {
         let found = bytes.len() as u64;
         let too_short = LayoutError::Length { expected: HEADER_BYTES as u64, found };
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(too_short)?;
@@ -184,7 +190,7 @@ impl<'a> GraphView<'a> {
         if (entry >= nodes && !(entry == NONE && nodes == 0)) || header[RESERVED_AT..].iter().any(|byte| *byte != 0) {
             return Err(LayoutError::Field("entry or reserved bytes of the graph are out of range"));
         }
-        let shape = Shape::new(&fields).ok_or(LayoutError::Field("sizes of the graph do not fit memory"))?;
+        let shape = GraphShape::new(&fields).ok_or(LayoutError::Field("sizes of the graph do not fit memory"))?;
         let expected = shape.len() as u64;
         if found != expected {
             return Err(LayoutError::Length { expected, found });
@@ -195,7 +201,18 @@ impl<'a> GraphView<'a> {
         if !entry_on_top || (nodes == 0 && upper_lists + max_level > 0) {
             return Err(LayoutError::Field("index of the upper levels of the graph is damaged"));
         }
-        Ok(view)
+        Ok(shape)
+    }
+}
+
+impl<'a> GraphView<'a> {
+    /// Reads a graph of `node_count` nodes in place.
+    ///
+    /// # Errors
+    ///
+    /// Like [`GraphShape::parse`].
+    pub fn parse(bytes: &'a [u8], node_count: usize) -> Result<Self, LayoutError> {
+        GraphShape::parse(bytes, node_count).map(|shape| shape.view(bytes))
     }
 
     /// Number of nodes.
@@ -266,7 +283,7 @@ impl<'a> GraphView<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct GraphBuf {
     bytes: Vec<u8>,
-    shape: Shape,
+    shape: GraphShape,
 }
 
 impl GraphBuf {
@@ -279,7 +296,7 @@ impl GraphBuf {
         let top = levels.iter().zip(0_u32..).max_by_key(|(level, node)| (**level, u32::MAX - *node));
         let (max_level, entry) = top.map_or((0, NONE), |(level, node)| (*level, node));
         let header = [VERSION, levels.len() as u32, params.m0, params.m, entry, u32::from(max_level), upper_count as u32, lists as u32];
-        let shape = Shape::new(&header).unwrap_or_else(|| panic!("a graph of {} nodes does not fit memory", levels.len()));
+        let shape = GraphShape::new(&header).unwrap_or_else(|| panic!("a graph of {} nodes does not fit memory", levels.len()));
         let mut bytes = vec![0; shape.len()];
         for (field, value) in header.iter().enumerate() {
             put(&mut bytes, field * 4, *value);
