@@ -1,10 +1,34 @@
 //! From a parsed command to what it does: one arm a command, and no work of its own.
 
-use crate::args::{Cli, Command};
+use crate::args::{BenchCommand, Cli, CollectionsCommand, Command};
 use crate::exit::Failure;
 use crate::output::Output;
 use clap::CommandFactory;
+use session::Session;
 
+mod aliases;
+mod bench;
+mod count;
+mod create;
+mod drop;
+mod export;
+mod field_index;
+mod import;
+mod info;
+mod ingest;
+mod list;
+mod optimize;
+mod point_json;
+mod points;
+mod purge;
+mod search;
+mod session;
+mod settle;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod undrop;
 mod version;
 
 /// Runs a command.
@@ -12,17 +36,33 @@ mod version;
 /// # Errors
 /// What the command could not do.
 pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
+    let session = || Session::new(&cli.globals, out);
     match cli.command {
         Command::Version => version::run(out),
         Command::Completions { shell } => completions(shell, out),
-        Command::Collections(_)
-        | Command::Import(_)
-        | Command::Export(_)
-        | Command::Search(_)
-        | Command::Points(_)
-        | Command::Aliases(_)
-        | Command::Bench(_)
-        | Command::Demo(_) => Err(Failure::internal("not yet available in this build")),
+        Command::Collections(command) => collections(command, &session()?),
+        Command::Import(args) => import::run(&session()?, &args),
+        Command::Export(args) => export::run(&session()?, &args),
+        Command::Search(args) => search::run(&session()?, &args),
+        Command::Points(command) => points::run(&session()?, command),
+        Command::Aliases(command) => aliases::run(&session()?, command),
+        Command::Bench(BenchCommand::Search(args)) => bench::run(&cli.globals, out, &args),
+        Command::Demo(_) => Err(Failure::internal("not yet available in this build")),
+    }
+}
+
+fn collections(command: CollectionsCommand, session: &Session<'_>) -> Result<(), Failure> {
+    match command {
+        CollectionsCommand::Create(args) => create::run(session, &args),
+        CollectionsCommand::Info(args) => info::run(session, &args.name),
+        CollectionsCommand::List => list::run(session),
+        CollectionsCommand::Count(args) => count::run(session, &args),
+        CollectionsCommand::Drop(args) => drop::run(session, &args),
+        CollectionsCommand::Purge { yes } => purge::run(session, yes),
+        CollectionsCommand::Undrop(args) => undrop::run(session, &args.name),
+        CollectionsCommand::FieldIndex(args) => field_index::run(session, &args),
+        CollectionsCommand::Optimize(args) => optimize::run(session, &args),
+        CollectionsCommand::Backup(_) | CollectionsCommand::Restore(_) => Err(Failure::internal("not yet available in this build")),
     }
 }
 

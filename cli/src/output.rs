@@ -143,6 +143,21 @@ impl Output {
         }
     }
 
+    /// Asks a question on stderr and says whether the answer on stdin is yes. For a terminal only: the caller has looked.
+    ///
+    /// # Errors
+    /// When stdin cannot be read.
+    pub fn ask(&self, question: &str) -> Result<bool, Failure> {
+        {
+            let mut err = lock(&self.err);
+            let _written = write!(err, "{question}").and_then(|()| err.flush());
+        }
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot read the answer: {error}")))?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Prints a failure on stderr.
     pub fn error(&self, failure: &Failure) {
         if self.json {

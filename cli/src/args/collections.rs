@@ -156,10 +156,9 @@ pub struct CountArgs {
 #[command(after_long_help = "\
 Examples:
   vectra collections drop docs
-  vectra collections drop docs --if-exists --purge --yes
+  vectra collections drop docs --if-exists --purge
 
-Exit codes: 0 done, 3 no such collection (0 with --if-exists), 4 locked,
-            or --purge on no terminal without --yes")]
+Exit codes: 0 done, 3 no such collection (0 with --if-exists), 4 locked")]
 pub struct DropArgs {
     /// The collection
     #[arg(value_parser = values::name)]
@@ -170,7 +169,7 @@ pub struct DropArgs {
     /// Free its space at once; it cannot be brought back
     #[arg(long)]
     pub purge: bool,
-    /// Do not ask
+    /// Taken for scripts that give it everywhere: this command never asks
     #[arg(long)]
     pub yes: bool,
 }

@@ -56,7 +56,7 @@ pub struct ImportArgs {
     /// Payloads of the rows, a JSON object a line (.gz is unpacked)
     #[arg(long, value_name = "FILE.jsonl", conflicts_with = "jsonl")]
     pub payload: Option<PathBuf>,
-    /// Points in one atomic write
+    /// Points in one atomic write, fewer where they are large (a write holds 16 MiB)
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub batch: u32,
     /// Which named vector the file holds; on ids that exist, it alone is replaced

@@ -23,7 +23,7 @@ pub enum PointsCommand {
     Upsert(UpsertArgs),
     /// Delete points by id or by filter
     Delete(DeleteArgs),
-    /// Replace the payload of points
+    /// Set keys of the payload of points; their other keys stay
     SetPayload(SetPayloadArgs),
 }
 
@@ -97,7 +97,7 @@ pub struct DeleteArgs {
     pub settle: SettleArgs,
 }
 
-/// Replace the payload of points.
+/// Set keys of the payload of points; their other keys stay.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Example:
@@ -111,7 +111,7 @@ pub struct SetPayloadArgs {
     /// Which points.
     #[command(flatten)]
     pub which: Selection,
-    /// The new payload; {} removes it
+    /// The keys and their new values, as a JSON object
     #[arg(long, value_name = "JSON")]
     pub payload: String,
     /// Whether to wait.

@@ -4,6 +4,7 @@ use super::numbers::{parse_vector, start_of};
 use super::{MAX_DIM, stream_failure};
 use crate::exit::Failure;
 use engine::PointId;
+use engine::payload::{Limits, minify_checked};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
@@ -168,20 +169,28 @@ impl PayloadLines {
     /// `InvalidInput` when there are fewer.
     pub fn skip_rows(&mut self, count: u64) -> Result<(), Failure> {
         for _ in 0..count {
-            self.line()?;
+            if self.lines.next_line()?.is_none() {
+                return Err(self.missing(self.rows));
+            }
             self.rows += 1;
         }
         Ok(())
     }
 
-    /// Gives the payload of the next row as JSON text, or `None` for a row without.
+    /// Gives the payload of the next row, checked and minified, or `None` for a row without.
     ///
     /// # Errors
-    /// `InvalidInput` with the line when it is no JSON object, or when there is no line left for the row.
+    /// `InvalidInput` with the line when it is no payload, or when there is no line left for the row.
     pub fn next_row(&mut self) -> Result<Option<String>, Failure> {
-        let text = self.line()?;
-        let parsed =
-            if text.is_empty() { Ok(None) } else { serde_json::from_str(text).map_err(|error| json_error(&error)).and_then(object) };
+        let row = self.rows;
+        let Some(text) = self.lines.next_line()? else { return Err(self.missing(row)) };
+        let parsed = match text {
+            "" | "null" => Ok(None),
+            text if text.starts_with('{') => {
+                minify_checked(text, &Limits::default()).map_err(|why| format!("has a payload that cannot be stored: {why}"))
+            }
+            text => Err(format!("has a payload that is no JSON object: {}", start_of(text))),
+        };
         self.rows += 1;
         parsed.map_err(|what| self.lines.bad(&what))
     }
@@ -203,11 +212,8 @@ impl PayloadLines {
         Ok(())
     }
 
-    fn line(&mut self) -> Result<&str, Failure> {
-        let (rows, name) = (self.rows, self.lines.name.clone());
-        let missing =
-            || Failure::invalid(format!("row {rows} has no payload line: the payload file ends before")).with_file(Path::new(&name));
-        self.lines.next_line()?.ok_or_else(missing)
+    fn missing(&self, row: u64) -> Failure {
+        Failure::invalid(format!("row {row} has no payload line: the payload file ends before")).with_file(Path::new(&self.lines.name))
     }
 }
 

@@ -117,7 +117,7 @@ fn packed_and_plain_payloads_read_the_same() {
         assert_eq!(rows.next_row().unwrap().as_deref(), Some("{\"a\":1}"));
         assert_eq!(rows.next_row().unwrap(), None);
         assert_eq!(rows.next_row().unwrap(), None);
-        assert_eq!(rows.next_row().unwrap().as_deref(), Some("{\"b\": 2}"));
+        assert_eq!(rows.next_row().unwrap().as_deref(), Some("{\"b\":2}"));
         rows.finish().unwrap();
     }
 }

@@ -1,0 +1,99 @@
+//! `vectra bench search`: recall and speed on a user's own data, through the write path and the searches that everybody uses.
+
+mod build;
+mod data;
+mod measure;
+
+use super::session::Session;
+use crate::args::{BenchSearch, Globals};
+use crate::exit::Failure;
+use crate::output::Output;
+use build::Built;
+use data::BenchData;
+use measure::Measured;
+use platform::World;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// The collection's name in its temporary database.
+const NAME: &str = "bench";
+/// What the lines name as their subject.
+const SUBJECT: &str = "vectra";
+
+/// Imports into a temporary database, measures each `--ef`, and leaves nothing behind.
+pub(super) fn run(globals: &Globals, out: &Output, args: &BenchSearch) -> Result<(), Failure> {
+    super::optimize::catch_interrupts()?;
+    let world = World::real();
+    let data = BenchData::open(&world, &args.data)?;
+    let place = Temporary::make(&world, globals.data_dir.clone().unwrap_or_else(std::env::temp_dir))?;
+    let session = Session::at(place.path.clone(), globals, out)?;
+    let built = build::build(&session, NAME, &data)?;
+    if !out.is_json() {
+        out.result(&heading(&session, &data, &built))?;
+    }
+    session.read(NAME, |_, collection| {
+        let version = collection.version();
+        for &ef in &args.ef {
+            let measured = measure::measure(&session, &version, &data, ef as usize, args.threads as usize)?;
+            print(out, ef, &measured, &built)?;
+        }
+        Ok(())
+    })
+}
+
+fn heading(session: &Session<'_>, data: &BenchData, built: &Built) -> String {
+    format!(
+        "{} vectors of {} dimensions, kernels {}; built in {:.1} s ({:.1} s of CPU), {:.0} bytes of index a vector\n\
+         {} in {} segments, {} in the tail\n\
+         {:>6} {:>8} {:>10} {:>12} {:>9} {:>9}",
+        data.vectors.rows(),
+        data.vectors.dim(),
+        session.kernels.name(),
+        built.seconds,
+        built.cpu_seconds,
+        built.bytes_per_vec,
+        built.indexed_points,
+        built.segments,
+        built.tail_points,
+        "ef",
+        "recall",
+        "qps",
+        "qps/cpu",
+        "p50 us",
+        "p99 us"
+    )
+}
+
+fn print(out: &Output, ef: u32, measured: &Measured, built: &Built) -> Result<(), Failure> {
+    let Measured { recall, qps, qps_cpu, p50_us, p99_us } = *measured;
+    if !out.is_json() {
+        return out.result(&format!("{ef:>6} {recall:>8.4} {qps:>10.0} {qps_cpu:>12.0} {p50_us:>9} {p99_us:>9}"));
+    }
+    out.result_json(&json!({
+        "name": SUBJECT, "param": format!("ef={ef}"), "recall": recall, "qps": qps, "qps_cpu": qps_cpu, "p50_us": p50_us, "p99_us": p99_us,
+        "build_s": built.seconds, "build_cpu_s": built.cpu_seconds, "bytes_per_vec": built.bytes_per_vec,
+        "indexed_points": built.indexed_points, "tail_points": built.tail_points, "segments": built.segments,
+    }))
+}
+
+/// A directory that is removed when this is dropped.
+struct Temporary {
+    world: World,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn make(world: &World, below: PathBuf) -> Result<Self, Failure> {
+        let unique: String = world.random.uuid().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let path = below.join(format!("vectra-bench-{}-{unique}", platform::process::pid()));
+        world.fs.create_dir_all(&path)?;
+        Ok(Self { world: world.clone(), path })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // There is nobody left to tell, and a system's temporary directory is cleared some day.
+        let _ = self.world.fs.remove_dir_all(&self.path);
+    }
+}

@@ -1,0 +1,78 @@
+//! Puts the data of a measurement into a collection, as any user would.
+
+use super::data::BenchData;
+use crate::commands::ingest::{VectorBatches, VectorInput, Writing, ingest};
+use crate::commands::session::Session;
+use crate::commands::settle::{self, Deadline};
+use crate::exit::Failure;
+use crate::input::VectorElement;
+use engine::collection::WriteOperation;
+use engine::collection::indexer::Goal;
+use engine::schema::Numbers;
+use engine::{Batch, Collection, Point, PointId, Schema, VectorSchema};
+
+/// Points in one write.
+const BATCH: usize = 1_000;
+/// One of so many points is overwritten with itself.
+const OVERWRITE_EVERY: usize = 100;
+
+/// What was built, and what that took.
+pub(super) struct Built {
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    /// Memory that segments and tail take, without the vectors themselves, for a point.
+    pub bytes_per_vec: f64,
+    pub indexed_points: u64,
+    pub tail_points: u64,
+    pub segments: usize,
+}
+
+/// Imports, waits for the graphs, and overwrites 1% of the points with themselves.
+pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData) -> Result<Built, Failure> {
+    let datatype = match data.vectors.element() {
+        VectorElement::F32 => Numbers::F32,
+        VectorElement::F16 => Numbers::F16,
+        VectorElement::U8 => Numbers::U8,
+    };
+    let vector = VectorSchema::dense("", data.vectors.dim() as u32, data.distance, datatype);
+    session.change(|database| database.create_collection(name, &Schema { vectors: vec![vector], fields: Vec::new() }))?;
+    session.write(name, |_, collection| {
+        let clock = &session.world.clock;
+        let (started, cpu_started) = (clock.monotonic_micros(), clock.cpu_micros());
+        let schema = collection.version().schema.clone();
+        let input = VectorInput { vectors: &data.path, ids: None, payload: None, using: None, from_row: 0, batch: BATCH };
+        let source = VectorBatches::open(&*session.world.fs, &schema, &input)?;
+        ingest(session, collection, Box::new(source), Writing::Points, false)?;
+        settle::steps(session, None, collection, Goal::Indexed, Deadline::default())?;
+        let (micros, cpu_micros) = (clock.monotonic_micros() - started, clock.cpu_micros() - cpu_started);
+        overwrite(collection, data)?;
+        settle::steps(session, None, collection, Goal::Bounded, Deadline::default())?;
+        let info = collection.version().info();
+        let memory: u64 = info.memory_bytes.iter().filter(|(section, _)| **section != "tail").map(|(_, bytes)| *bytes).sum();
+        Ok(Built {
+            seconds: micros as f64 / 1e6,
+            cpu_seconds: cpu_micros as f64 / 1e6,
+            bytes_per_vec: memory as f64 / info.points.max(1) as f64,
+            indexed_points: info.indexed_points,
+            tail_points: info.tail_points,
+            segments: info.segments.len(),
+        })
+    })
+}
+
+fn overwrite(collection: &Collection, data: &BenchData) -> Result<(), Failure> {
+    let schema = collection.version().schema.clone();
+    let mut batch = Batch::new(&schema);
+    for row in (0..data.vectors.rows()).step_by(OVERWRITE_EVERY) {
+        let mut vector = Vec::new();
+        data.vectors.read_rows(row, 1)?.row_f32(0, &mut vector);
+        batch.push_point(&schema, &Point { id: PointId::Number(row), vectors: vec![(String::new(), vector)], payload: None })?;
+        if batch.rows() == BATCH {
+            collection.write(WriteOperation::Upsert(std::mem::replace(&mut batch, Batch::new(&schema))))?;
+        }
+    }
+    if batch.rows() > 0 {
+        collection.write(WriteOperation::Upsert(batch))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `vectra collections info`: the schema, the sizes and the segments of a collection.
+
+use super::session::Session;
+use crate::exit::Failure;
+use crate::output::{bytes, count};
+use crate::time::format_time;
+use engine::collection::{CollectionInfo, Version};
+use engine::schema::{IndexKind, Numbers};
+use engine::{Collection, Distance, VectorSchema};
+use serde_json::{Map, Value, json};
+
+/// Prints what there is to say about a collection.
+pub(super) fn run(session: &Session<'_>, name: &str) -> Result<(), Failure> {
+    session.read(name, |database, collection| {
+        let version = collection.version();
+        let info = version.info();
+        let aliases = database.state().aliases_of(collection.name());
+        if session.out.is_json() {
+            return session.out.result_json(&as_json(collection, &version, &info, &aliases));
+        }
+        as_text(collection, &version, &info, &aliases).iter().try_for_each(|line| session.out.row(line))
+    })
+}
+
+fn as_json(collection: &Collection, version: &Version, info: &CollectionInfo, aliases: &[String]) -> Value {
+    let vectors: Map<String, Value> = version.schema.vectors.iter().map(|vector| (vector.name.clone(), vector_json(vector))).collect();
+    let segments: Vec<Value> = info
+        .segments
+        .iter()
+        .map(|meta| {
+            json!({"id": meta.id.to_string(), "blake3": meta.hash().to_string(), "kind": meta.kind.name(), "rows": meta.rows,
+                   "bytes": meta.disk_bytes()})
+        })
+        .collect();
+    let fields: Vec<Value> =
+        version.schema.fields.iter().map(|field| json!({"name": field.name, "type": field.field_type.name()})).collect();
+    json!({
+        "name": collection.name(),
+        "incarnation": collection.incarnation().to_string(),
+        "points": info.points,
+        "points_with_payload": info.points_with_payload,
+        "tail_points": info.tail_points,
+        "flat_points": info.flat_points,
+        "indexed_points": info.indexed_points,
+        "lsn": version.lsn_end,
+        "commit_time": format_time(version.commit_time),
+        "timeline": version.manifest.timeline().to_string(),
+        "vectors": vectors,
+        "fields": fields,
+        "segments": segments,
+        "bytes": {"log": info.log_bytes, "segments": info.segment_bytes, "codes": info.code_bytes},
+        "memory_bytes": info.memory_bytes,
+        "aliases": aliases,
+    })
+}
+
+fn vector_json(vector: &VectorSchema) -> Value {
+    let index = &vector.index;
+    json!({
+        "dim": vector.dim, "distance": distance(vector), "datatype": datatype(vector), "index": index_kind(vector),
+        "index_params": {"m": index.m, "ef_construction": index.ef_construction, "seed": index.seed},
+    })
+}
+
+fn distance(vector: &VectorSchema) -> &'static str {
+    match vector.distance {
+        Distance::Cosine => "cosine",
+        Distance::Dot => "dot",
+        Distance::Euclid => "euclid",
+        Distance::Manhattan => "manhattan",
+    }
+}
+
+fn datatype(vector: &VectorSchema) -> &'static str {
+    match vector.datatype {
+        Numbers::F32 => "f32",
+        Numbers::F16 => "f16",
+        Numbers::U8 => "u8",
+    }
+}
+
+fn index_kind(vector: &VectorSchema) -> &'static str {
+    match vector.index.kind {
+        IndexKind::Hnsw => "hnsw",
+        IndexKind::Flat => "flat",
+    }
+}
+
+fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, aliases: &[String]) -> Vec<String> {
+    let with_payload = count(info.points_with_payload);
+    let mut lines = vec![
+        format!("name         {}", collection.name()),
+        format!("points       {} ({with_payload} with payload)", count(info.points)),
+        format!(
+            "rows         {} in graphs, {} in flat segments, {} in the tail",
+            count(info.indexed_points),
+            count(info.flat_points),
+            count(info.tail_points)
+        ),
+    ];
+    for vector in &version.schema.vectors {
+        let name = if vector.name.is_empty() { String::new() } else { format!("{}: ", vector.name) };
+        let (distance, datatype, index) = (distance(vector), datatype(vector), index_kind(vector));
+        lines.push(format!("vector       {name}{} dimensions, {distance}, {datatype}, {index}", vector.dim));
+    }
+    lines.extend(version.schema.fields.iter().map(|field| format!("field        {} ({})", field.name, field.field_type.name())));
+    if !aliases.is_empty() {
+        lines.push(format!("aliases      {}", aliases.join(", ")));
+    }
+    lines.push(format!("last write   {}, position {}", format_time(version.commit_time), version.lsn_end));
+    lines.push(format!("history      timeline {}, incarnation {}", version.manifest.timeline(), collection.incarnation()));
+    let (log, segments, codes) = (bytes(info.log_bytes), bytes(info.segment_bytes), bytes(info.code_bytes));
+    lines.push(format!("disk         log {log}, segments {segments}, codes {codes}"));
+    lines.push(format!("memory       {}", bytes(info.memory_bytes.values().sum())));
+    let segment = |meta: &engine::segment::SegmentMeta| {
+        format!("segment      {} {}, {} rows, {}", meta.id, meta.kind.name(), count(u64::from(meta.rows)), bytes(meta.disk_bytes()))
+    };
+    lines.extend(info.segments.iter().map(segment));
+    lines
+}

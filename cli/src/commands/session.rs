@@ -1,0 +1,97 @@
+//! The database that a command works on: opened for reading or writing, and closed whatever happens.
+
+use super::version::chosen_kernels;
+use crate::args::Globals;
+use crate::data_dir;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::time::format_time;
+use engine::database::DatabaseOptions;
+use engine::{Collection, Database};
+use index::Kernels;
+use platform::World;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Data this far ahead of the wall clock is worth a warning to readers; writers are refused by the engine.
+const CLOCK_AHEAD_MICROS: u64 = 60_000_000;
+
+/// What every data command needs: the outside world, the database's place, and where to print.
+pub(super) struct Session<'a> {
+    pub world: World,
+    pub out: &'a Output,
+    pub kernels: &'static Kernels,
+    dir: PathBuf,
+    options: DatabaseOptions,
+}
+
+impl<'a> Session<'a> {
+    /// Finds the database that the flags and the environment mean (rule S28); opens nothing.
+    pub fn new(globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
+        let dir = data_dir::choose(&data_dir::Said::gather(globals))?;
+        Self::at(dir, globals, out)
+    }
+
+    /// Works on the database in a given directory.
+    pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
+        let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
+        let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock };
+        Ok(Self { world: World::real(), out, kernels, dir, options })
+    }
+
+    /// Opens the catalog for reading, beside whoever writes.
+    pub fn look(&self) -> Result<Database, Failure> {
+        Database::open_read(&self.world, &self.dir, self.options)
+    }
+
+    /// Reads a collection, by name or alias.
+    pub fn read<T>(&self, name: &str, work: impl FnOnce(&Database, &Collection) -> Result<T, Failure>) -> Result<T, Failure> {
+        let database = self.look()?;
+        let collection = database.collection(name)?;
+        let (now, newest) = (self.world.clock.wall_micros(), collection.version().commit_time);
+        if newest > now.saturating_add(CLOCK_AHEAD_MICROS) {
+            let newest = format_time(newest);
+            self.out.warn(&format!("collection \"{name}\" was last written at {newest}, which this machine's clock has not reached"));
+        }
+        work(&database, &collection)
+    }
+
+    /// Changes the catalog.
+    pub fn change<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.change_waiting(self.options.lock_wait, work)
+    }
+
+    fn change_waiting<T>(&self, lock_wait: Duration, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        let database = Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?;
+        let result = work(&database);
+        first_failure(result, database.close())
+    }
+
+    /// Writes to a collection, by name or alias. A missing one is said at once, without waiting for the lock.
+    pub fn write<T>(&self, name: &str, work: impl FnOnce(&Database, &Collection) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.write_waiting(self.options.lock_wait, name, work)
+    }
+
+    /// Writes to a collection, waiting for the lock as long as given here.
+    pub fn write_waiting<T>(
+        &self,
+        lock_wait: Duration,
+        name: &str,
+        work: impl FnOnce(&Database, &Collection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.look()?.state().resolve(name)?;
+        self.change_waiting(lock_wait, |database| {
+            let collection = database.collection(name)?;
+            let result = work(database, &collection);
+            // A clean end spares the next opening a recovery; of a log that broke, the first failure tells more.
+            first_failure(result, collection.close())
+        })
+    }
+}
+
+/// Gives the result, or what went wrong first: the work, then the closing.
+fn first_failure<T>(result: Result<T, Failure>, closed: Result<(), Failure>) -> Result<T, Failure> {
+    let value = result?;
+    closed?;
+    Ok(value)
+}

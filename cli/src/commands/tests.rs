@@ -1,0 +1,6 @@
+//! The data commands from end to end, in this process, on a real directory.
+
+mod collections;
+mod import;
+mod points;
+mod search;
