@@ -59,14 +59,18 @@ impl Installer {
     /// # Errors
     /// `Io` or `NoSpace`.
     pub fn put_object(&mut self, id: SegmentId, pieces: &[&[u8]]) -> Result<()> {
+        let mut object = self.begin_object(id)?;
+        pieces.iter().try_for_each(|piece| object.append(piece))
+    }
+
+    /// Begins an object whose bytes come piece by piece; [`Installer::finish`] makes it durable.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn begin_object(&mut self, id: SegmentId) -> Result<ObjectWriter> {
         let file = self.world.fs.open(&self.dir.object(id), OpenMode::CreateNew)?;
-        let mut at = 0;
-        for chunk in pieces.iter().flat_map(|piece| piece.chunks(CHUNK)) {
-            file.write_all_at(chunk, at)?;
-            at += chunk.len() as u64;
-        }
-        self.files.push(file);
-        Ok(())
+        self.files.push(file.clone());
+        Ok(ObjectWriter { file, at: 0 })
     }
 
     /// Makes everything durable and publishes the manifest: the state of `source` plus the log up to `lsn`, as the start of a new timeline.
@@ -101,6 +105,27 @@ impl Installer {
     #[must_use]
     pub fn overhead(files: usize) -> u64 {
         files as u64 * 8192
+    }
+}
+
+/// An object that is being written, front to back.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl ObjectWriter {
+    /// Writes the next bytes.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        for chunk in bytes.chunks(CHUNK) {
+            self.file.write_all_at(chunk, self.at)?;
+            self.at += chunk.len() as u64;
+        }
+        Ok(())
     }
 }
 
