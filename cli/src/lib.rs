@@ -11,6 +11,7 @@ pub mod args;
 pub mod commands;
 pub mod data_dir;
 pub mod exit;
+pub mod generate;
 pub mod input;
 pub mod output;
 pub mod time;
