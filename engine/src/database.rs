@@ -139,7 +139,9 @@ impl Database {
     }
 
     fn open_reader(&self, name: &str, life: &Life, root: &Path) -> Result<Collection> {
-        if !Collection::was_closed(&self.world, root)? {
+        // Who brought it back or dropped another one may have died before the directories followed the catalog.
+        let is_settled = self.world.fs.metadata(root)?.is_some();
+        if !is_settled || !Collection::was_closed(&self.world, root)? {
             self.recover_for_reading(name)?;
         }
         Collection::open_read(&self.world, name, root, life.incarnation, &self.clock)

@@ -157,6 +157,10 @@ impl Collection {
         let Found { manifest, scan, mut base } = find(world, &dir, manifest)?;
         clock.follow(scan.end.commit_time.max(manifest.commit_time), options.accept_clock)?;
         recovery::repair(world, &dir.log(), &scan.end)?;
+        if store::current_name(&*world.fs, &dir)? != Some(manifest.file_name()) {
+            // Whoever published it died before he was done: its name may not be durable, and older objects go on the strength of it.
+            store::publish(world, &dir, &manifest)?;
+        }
         apply_all(&mut base, &scan)?;
         let log = resume(world, &dir, &manifest, &scan.end)?;
         if log.is_none() {

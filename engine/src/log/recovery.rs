@@ -7,6 +7,7 @@ use platform::fs::OpenMode;
 
 use super::file::read_up_to;
 use super::scan::LogEnd;
+use super::writer::STARTING;
 use crate::error::Result;
 
 /// Bytes written at once.
@@ -48,6 +49,12 @@ pub fn repair(world: &World, dir: &Path, end: &LogEnd) -> Result<()> {
             at += step as u64;
         }
         file.sync_data()?;
+    }
+    if end.lsn == name.start {
+        // Nobody was acknowledged in this file. Its name is given anew: where the sync of the directory failed, a second one need not help.
+        let (path, aside) = (name.path(dir), dir.join(STARTING));
+        world.fs.rename(&path, &aside)?;
+        world.fs.rename(&aside, &path)?;
     }
     world.fs.sync_dir(dir)?;
     Ok(())

@@ -16,7 +16,7 @@ use crate::ids::{CommitTime, Lsn, Timeline};
 /// Name of a file of zeros that waits to become the next log file.
 const PREPARED: &str = "prepared.tmp";
 /// Name of a log file whose header is not yet written.
-const STARTING: &str = "starting.tmp";
+pub(super) const STARTING: &str = "starting.tmp";
 /// Zeros written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -192,10 +192,19 @@ impl LogWriter {
             self.broken = Some(error.clone());
             return Err(error);
         }
-        self.file = start_file(&self.world, &self.dir, next, file_len)?;
+        self.file = start_file(&self.world, &self.dir, next, file_len).map_err(|error| self.go_back_from(next, error))?;
         (self.name, self.file_len) = (next, file_len);
         assert_eq!(self.durable, next.start, "a new file begins where everything is synced");
         Ok(Some(sealed))
+    }
+
+    /// Stays in the old file when the next one could not be started; where its name is taken already, a record in the old file would contradict it.
+    fn go_back_from(&mut self, next: LogFileName, error: Error) -> Error {
+        let is_absent = matches!(self.world.fs.metadata(&next.path(&self.dir)), Ok(None));
+        if !is_absent {
+            self.broken = Some(error.clone());
+        }
+        error
     }
 
     /// Gives the length for which [`prepare`] should lay zeros out ahead of the next [`LogWriter::roll`].
