@@ -19,7 +19,7 @@ use crate::log::record::{RecordDraft, RecordKind, SectionKind};
 use crate::log::scan::{LogEnd, Scan, ScanOptions};
 use crate::log::sealed::SealedFile;
 use crate::log::writer::{self, SealedName};
-use crate::log::{LogMap, LogWriter, recovery, scan};
+use crate::log::{LogFileName, LogMap, LogWriter, recovery, scan};
 use crate::manifest::Manifest;
 use crate::manifest::store::{self, CollectionDir, Pin};
 use crate::reserve::Reserve;
@@ -92,6 +92,11 @@ fn sealed_files(fs: &dyn FileSystem, dir: &CollectionDir, last: Option<Lsn>, man
                 .with_hint("restore the collection from a backup"));
         }
     }
+    if let Some(next) = file_behind(manifest).filter(|next| !names.contains(next)) {
+        return Err(Error::corrupt("the log file behind the covered position is missing")
+            .with_file(&next.path(&dir.log()))
+            .with_hint("restore the collection from a backup"));
+    }
     let mut files = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let sealed_by_manifest = manifest.log.iter().find(|file| file.name() == *name).map(|file| file.end);
@@ -100,6 +105,12 @@ fn sealed_files(fs: &dyn FileSystem, dir: &CollectionDir, last: Option<Lsn>, man
         files.push(Arc::new(SealedFile::open(fs, &dir.log(), SealedName { name: *name, end })?));
     }
     Ok(files)
+}
+
+/// Names the file that was begun before the manifest was published; `None` on a timeline that nobody has written to yet.
+fn file_behind(manifest: &Manifest) -> Option<LogFileName> {
+    let begun = manifest.ancestry.last().is_some_and(|span| span.from == 0 || span.from < manifest.covered_lsn);
+    begun.then(|| LogFileName { start: manifest.covered_lsn, timeline: manifest.timeline() })
 }
 
 fn open_segments(fs: &dyn FileSystem, dir: &CollectionDir, manifest: &Manifest) -> Result<Vec<Arc<OpenSegment>>> {
