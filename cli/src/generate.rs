@@ -55,7 +55,11 @@ impl Generator {
         const KINDS: [&str; 8] = ["book", "film", "game", "lamp", "shoe", "tool", "toy", "wine"];
         let hash = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
         let kind = KINDS[(hash % 8) as usize];
-        format!("{{\"sku\":\"SKU-{row:08}\",\"kind\":\"{kind}\",\"price\":{},\"in_stock\":{}}}", 100 + hash % 9_900, hash % 3 != 0)
+        format!(
+            "{{\"sku\":\"SKU-{row:08}\",\"kind\":\"{kind}\",\"price\":{},\"in_stock\":{}}}",
+            100 + hash % 9_900,
+            !hash.is_multiple_of(3)
+        )
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Batch {
     /// Minified payload texts, one a row.
     pub(crate) payloads: Vec<Option<String>>,
     pub(crate) client_sequence: u64,
+    /// The record, once it was laid out; vectors and payloads are in it then and no longer above.
+    laid_out: Option<RecordDraft>,
 }
 
 /// The vectors of one part of a batch.
@@ -82,6 +84,7 @@ impl Batch {
             vectors: vec![PartVectors::default(); schema.vectors.len()],
             payloads: Vec::new(),
             client_sequence: 0,
+            laid_out: None,
         }
     }
 
@@ -121,6 +124,7 @@ impl Batch {
     /// `InvalidInput` on a vector that does not fit the schema.
     pub fn push_row(&mut self, schema: &Schema, id: PointId, flags: u8, vectors: &[Option<&[f32]>], payload: Option<String>) -> Result<()> {
         assert_eq!(vectors.len(), schema.vectors.len(), "a row has a place for each vector");
+        assert!(self.laid_out.is_none(), "no row is added to a record that was laid out");
         let mut stored: Vec<Option<Vec<u8>>> = Vec::with_capacity(vectors.len());
         for (vector, spec) in vectors.iter().zip(&schema.vectors) {
             stored.push(vector.map(|v| store_vector(spec, v)).transpose()?);
@@ -155,6 +159,7 @@ impl Batch {
     ) -> std::result::Result<(), BadRow> {
         let spec = schema.vector(block.part);
         let rows = ids.len();
+        assert!(self.laid_out.is_none(), "no row is added to a record that was laid out");
         assert_eq!(block.bytes.len(), rows * block.dim * block.datatype.bytes_per_dim(), "a block holds its rows");
         assert!(payloads.is_empty() || payloads.len() == rows, "a payload a row, or none at all");
         let bytes = &mut self.vectors[block.part - 1].bytes;
@@ -199,28 +204,61 @@ impl Batch {
         Some(BadRow { row, error: Error::invalid(format!("point {} stands in the batch twice", self.ids[row])) })
     }
 
-    /// Lays the batch out as a record.
+    /// Lays the rows out as a record ahead of the write: vectors are put in place and payloads packed by the caller's thread, not by the one
+    /// writer. No row can be added from then on, and the batch can only be written as whole points.
+    ///
+    /// # Errors
+    /// `InvalidInput` when an id stands in it twice, or when it does not fit a record; the batch is of no use then.
+    pub fn lay_out(&mut self) -> Result<()> {
+        if self.laid_out.is_none() {
+            self.check_ids()?;
+            self.laid_out = Some(self.take_draft()?);
+        }
+        Ok(())
+    }
+
+    /// Gives the record of whole points.
     ///
     /// # Errors
     /// `InvalidInput` when it does not fit one.
+    pub(crate) fn into_draft(mut self) -> Result<RecordDraft> {
+        match self.laid_out.take() {
+            Some(draft) => Ok(draft),
+            None => self.take_draft(),
+        }
+    }
+
+    /// Gives the record of the rows with the flags that they have now.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it does not fit one.
+    ///
+    /// # Panics
+    /// When the batch was laid out: its flags may have changed since.
     pub(crate) fn draft(&self) -> Result<RecordDraft> {
+        assert!(self.laid_out.is_none(), "only whole points are laid out ahead");
+        self.clone().take_draft()
+    }
+
+    fn take_draft(&mut self) -> Result<RecordDraft> {
         let rows = self.ids.len();
         let mut draft = RecordDraft::new(RecordKind::Upsert, rows).client_sequence(self.client_sequence);
         add_ids(&mut draft, &self.ids);
         if self.flags.iter().any(|&flags| flags != ROW_HAS_POINT | ROW_REPLACES) {
             draft.section(SectionKind::RowFlags, 0, 0, rows, self.flags.clone());
         }
-        for (index, part) in self.vectors.iter().enumerate() {
+        for (index, part) in self.vectors.iter_mut().enumerate() {
             let count = part.present.iter().filter(|&&p| p).count();
             let number = (index + 1) as u16;
             if count < rows {
                 draft.section(SectionKind::Presence, number, 0, rows, bits(&part.present));
             }
             if count > 0 {
-                draft.section(SectionKind::Vectors, number, 0, count, part.bytes.clone());
+                draft.section(SectionKind::Vectors, number, 0, count, std::mem::take(&mut part.bytes));
             }
         }
-        payload_blocks::pack(&mut draft, &self.payloads.iter().map(Option::as_deref).collect::<Vec<_>>());
+        let payloads = std::mem::take(&mut self.payloads);
+        payload_blocks::pack(&mut draft, &payloads.iter().map(Option::as_deref).collect::<Vec<_>>());
         draft.check_limits()?;
         Ok(draft)
     }

@@ -44,7 +44,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &BenchSearch) -> Result
 fn heading(session: &Session<'_>, data: &BenchData, built: &Built) -> String {
     format!(
         "{} vectors of {} dimensions, kernels {}; built in {:.1} s ({:.1} s of CPU), {:.0} bytes of index a vector\n\
-         {} in {} segments, {} in the tail\n\
+         {} points in graphs, {} segments, {} points in the tail\n\
          {:>6} {:>8} {:>10} {:>12} {:>9} {:>9}",
         data.vectors.rows(),
         data.vectors.dim(),

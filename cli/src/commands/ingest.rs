@@ -108,28 +108,23 @@ pub(super) fn ingest(
     let progress = session.out.progress("import", source.total(), Unit::Points);
     let (to, from) = sync_channel(READ_AHEAD);
     // Not joined: a reader may hang in a pipe from which nothing comes, and an interrupted command ends all the same.
-    std::thread::spawn(move || read_all(source, &to));
+    std::thread::spawn(move || read_all(source, writing, &to));
     let indexer = Indexer::default();
     std::thread::scope(|scope| {
+        // Also when a writer's invariant breaks: the scope waits for the thread.
+        let _stop = StopAtEnd(&indexer);
         scope.spawn(|| indexer.keep_up(collection, &*session.world.clock));
-        let written = loop {
-            match write_next(collection, &from, writing, &indexer, session) {
-                Ok(None) => break Ok(()),
-                Ok(Some((first, rows, ack))) => {
-                    assert_eq!(first, done.end_row, "batches come in the order of their rows");
-                    done.points += rows;
-                    done.end_row += rows;
-                    done.last = Some(ack);
-                    progress.set(done.points);
-                    if announce && let Err(failure) = print_ack(session, rows, Some((first, done.end_row - 1)), ack) {
-                        break Err(failure);
-                    }
-                }
-                Err(failure) => break Err(failure),
+        while let Some((first, rows, ack)) = write_next(collection, &from, writing, &indexer, session)? {
+            assert_eq!(first, done.end_row, "batches come in the order of their rows");
+            done.points += rows;
+            done.end_row += rows;
+            done.last = Some(ack);
+            progress.set(done.points);
+            if announce {
+                print_ack(session, rows, Some((first, done.end_row - 1)), ack)?;
             }
-        };
-        indexer.stop.store(true, Ordering::Release);
-        written
+        }
+        Ok(())
     })
     .and_then(|()| indexer.check())
     .map_err(|failure| done.explain(failure))?;
@@ -144,9 +139,9 @@ pub(super) fn print_ack(session: &Session<'_>, points: u64, rows: Option<(u64, u
     }))
 }
 
-fn read_all(mut source: Box<dyn RowSource>, to: &SyncSender<Read>) {
+fn read_all(mut source: Box<dyn RowSource>, writing: Writing, to: &SyncSender<Read>) {
     loop {
-        let (read, last) = match source.next_batch() {
+        let (read, last) = match next_laid_out(&mut *source, writing) {
             Ok(Some(rows)) => (Read::Rows(Box::new(rows)), false),
             Ok(None) => (Read::End, true),
             Err(failure) => (Read::Bad(failure), true),
@@ -156,6 +151,18 @@ fn read_all(mut source: Box<dyn RowSource>, to: &SyncSender<Read>) {
             return;
         }
     }
+}
+
+/// Reads a batch and does all that can be done ahead of the writer.
+fn next_laid_out(source: &mut dyn RowSource, writing: Writing) -> Result<Option<RowBatch>, Failure> {
+    let mut read = source.next_batch()?;
+    if let Some(rows) = &mut read
+        && writing == Writing::Points
+    {
+        let at_row = |error: Failure| Failure { message: format!("the batch from row {} on: {}", rows.first, error.message), ..error };
+        rows.batch.lay_out().map_err(at_row)?;
+    }
+    Ok(read)
 }
 
 /// Writes the next batch: its first row, its rows and its acknowledgement; `None` behind the last.
@@ -199,6 +206,15 @@ fn write_next(
 struct Indexer {
     stop: AtomicBool,
     failed: Mutex<Option<Failure>>,
+}
+
+/// Ends the thread when dropped.
+struct StopAtEnd<'a>(&'a Indexer);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Release);
+    }
 }
 
 impl Indexer {

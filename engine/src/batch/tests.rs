@@ -86,3 +86,29 @@ fn an_id_that_stands_twice_is_found_in_any_order() {
         assert_eq!(batch.check_ids().is_err(), repeated.is_some());
     }
 }
+
+#[test]
+fn a_batch_laid_out_ahead_gives_the_same_record() {
+    let schema = schema(Distance::Cosine, Numbers::F32);
+    let point = |id: u64, payload: Option<&str>| Point {
+        id: PointId::Number(id),
+        vectors: vec![("a".to_owned(), vec![1.0, id as f32])],
+        payload: payload.map(str::to_owned),
+    };
+    let batch = Batch::of_points(&schema, &[point(1, Some("{\"n\":1}")), point(2, None)]).unwrap();
+    let mut ahead = batch.clone();
+    ahead.lay_out().unwrap();
+    ahead.lay_out().unwrap();
+    assert_eq!(ahead.rows(), 2);
+    assert_eq!(format!("{:?}", ahead.into_draft().unwrap()), format!("{:?}", batch.into_draft().unwrap()));
+}
+
+#[test]
+fn a_batch_with_an_id_twice_is_not_laid_out() {
+    let schema = schema(Distance::Dot, Numbers::F32);
+    let twice = Point { id: PointId::Number(1), vectors: Vec::new(), payload: None };
+    let mut batch = Batch::new(&schema);
+    batch.push_point(&schema, &twice).unwrap();
+    batch.push_point(&schema, &twice).unwrap();
+    assert_eq!(batch.lay_out().unwrap_err().kind, ErrorKind::InvalidInput);
+}

@@ -241,7 +241,7 @@ fn prepare(version: &Version, operation: WriteOperation) -> Result<(Vec<RecordDr
         WriteOperation::Upsert(batch) => {
             batch.check_ids()?;
             let points = batch.rows() as u64;
-            Ok((if points == 0 { Vec::new() } else { vec![batch.draft()?] }, points))
+            Ok((if points == 0 { Vec::new() } else { vec![batch.into_draft()?] }, points))
         }
         WriteOperation::Patch(batch) => prepare_patch(version, batch),
         WriteOperation::Delete(selector) => {
