@@ -1,4 +1,7 @@
 //! Promises that cross crates: the command line, crashes, simulation, the house rules.
 
+pub mod faults;
+pub mod model;
+pub mod simulate;
 pub mod tidy;
 pub mod tree;

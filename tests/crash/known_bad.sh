@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Switches each deliberate mistake on and fails if the suite still passes: a suite that does not bite proves nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+seeds=${1:-3000}
+# Its own output tells a build that failed from a mistake that was caught.
+cargo build --quiet -p vectra-tests --bin crash
+
+crash() {
+    cargo run --quiet -p vectra-tests --bin crash -- "$@"
+}
+
+printf 'control: no mistake is on\n'
+crash --seeds 200
+
+escaped=0
+for name in ack_before_sync rename_without_dir_sync skip_bad_record valid_after_bad_is_corruption always_cut; do
+    status=0
+    report=$(crash --seeds "$seeds" --known-bad "$name" 2>&1) || status=$?
+    case $status in
+    1) printf '%s: caught; %s\n' "$name" "$(printf '%s\n' "$report" | grep -m1 '^seed ' | cut -c1-160)" ;;
+    0)
+        printf '%s: NOT caught in %s seeds\n' "$name" "$seeds"
+        escaped=1
+        ;;
+    *)
+        printf '%s: the suite did not run (exit %s):\n%s\n' "$name" "$status" "$report"
+        escaped=1
+        ;;
+    esac
+done
+
+# The mistake of the object store is caught where backups are tested.
+if grep -rqs 'fn .*objects_not_synced' pitr/src pitr/tests; then
+    cargo test --quiet -p vectra-pitr objects_not_synced
+    printf 'objects_not_synced: caught\n'
+fi
+exit "$escaped"
