@@ -1,1 +1,15 @@
 //! What outlives a machine: archive, backups and restore.
+
+pub mod archive;
+pub mod backup;
+pub mod restore;
+pub mod time_text;
+pub mod timeline;
+pub mod verify;
+
+pub use backup::{BackupReport, BackupRequest, Candidates, ParentStore, backup, list, show};
+pub use restore::{DryRun, RestoreReport, RestoreRequest, dry_run, restore};
+pub use verify::{Level, Scratch, VerifyReport, VerifyRequest, verify};
+
+/// Is told how many bytes are done and how many there are in all.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);
