@@ -18,6 +18,7 @@ pub mod write;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use index::Kernels;
 use parking_lot::Mutex;
 use platform::World;
 
@@ -51,6 +52,7 @@ pub struct Collection {
     dir: CollectionDir,
     incarnation: Incarnation,
     clock: Arc<CommitClock>,
+    kernels: &'static Kernels,
     reserve: Option<Arc<Reserve>>,
     current: ArcSwap<Version>,
     queue: Mutex<Vec<Pending>>,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use index::Kernels;
 use parking_lot::Mutex;
 use platform::World;
 use platform::fs::FileLock;
@@ -28,11 +29,13 @@ pub struct DatabaseOptions {
     pub lock_wait: Duration,
     /// Go on although the data is more than 60 s in the future.
     pub accept_clock: bool,
+    /// The kernels that graphs are built with; `None` takes the best of this machine.
+    pub kernels: Option<&'static Kernels>,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        DatabaseOptions { lock_wait: Duration::from_secs(10), accept_clock: false }
+        DatabaseOptions { lock_wait: Duration::from_secs(10), accept_clock: false, kernels: None }
     }
 }
 
@@ -134,7 +137,7 @@ impl Database {
     }
 
     fn open_writer(&self, name: &str, life: &Life, root: &Path) -> Result<Collection> {
-        let options = OpenOptions { accept_clock: self.options.accept_clock, reserve: self.reserve.clone() };
+        let options = OpenOptions { accept_clock: self.options.accept_clock, kernels: self.options.kernels, reserve: self.reserve.clone() };
         Collection::open(&self.world, name, root, life.incarnation, &self.clock, options)
     }
 

@@ -22,8 +22,8 @@ mod testing;
 
 pub use batch::{Batch, Point};
 pub use collection::Collection;
-pub use index::Kernels;
 pub use database::Database;
 pub use error::{Error, ErrorKind, Result};
 pub use ids::{CommitTime, Incarnation, Lsn, PointId, SegmentId, Timeline};
+pub use index::Kernels;
 pub use schema::{Distance, Schema, VectorSchema};

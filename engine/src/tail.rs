@@ -247,6 +247,12 @@ impl Tail {
         number.checked_sub(self.base).and_then(|index| self.records.get(index as usize))
     }
 
+    /// Says whether the tail has a row of a point, dead or alive: most points of an import are new, and one look is enough for them.
+    #[must_use]
+    pub fn knows(&self, id: &PointId) -> bool {
+        self.newest.read().contains_key(id)
+    }
+
     /// Finds the row that holds a part of a point, as a version that ends at `lsn_end` sees it.
     #[must_use]
     pub fn find(&self, id: &PointId, part: usize, lsn_end: Lsn) -> Option<(&Arc<TailRecord>, u32)> {

@@ -35,7 +35,7 @@ impl<'a> Session<'a> {
     /// Works on the database in a given directory.
     pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
         let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
-        let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock };
+        let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock, kernels: Some(kernels) };
         Ok(Self { world: World::real(), out, kernels, dir, options })
     }
 

@@ -94,8 +94,9 @@ impl Version {
     fn end_parts(&self, id: &PointId, lsn: Lsn, parts: usize, ends: impl Fn(usize) -> bool) -> Option<Ended> {
         let mut before = None;
         let mut open: Vec<usize> = (0..parts).filter(|&part| ends(part)).collect();
+        let in_tail = self.tail.knows(id);
         open.retain(|&part| {
-            let Some((record, row)) = self.tail.find(id, part, lsn) else { return true };
+            let Some((record, row)) = in_tail.then(|| self.tail.find(id, part, lsn)).flatten() else { return true };
             assert!(record.mark(part, row, lsn), "a visible part is alive");
             if part == 0 {
                 before = Some(Ended { had_payload: record.has_payload(row) });

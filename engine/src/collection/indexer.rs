@@ -6,7 +6,6 @@ mod sampling;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use index::Kernels;
 use index::hnsw::{Executor, Params};
 
 use super::Collection;
@@ -217,7 +216,7 @@ impl Collection {
                 let id = self.draw_id();
                 let build = GraphBuild {
                     params: &hnsw_params(&params),
-                    kernels: Kernels::detect(),
+                    kernels: self.kernels,
                     executor,
                     progress: &|done, all| progress(done as u64, all as u64),
                 };
@@ -227,7 +226,8 @@ impl Collection {
                 };
                 let candidate = next.with_graphs(vec![(object.0.clone(), bytes::Bytes::from(object.1.clone()))])?;
                 // A graph that lost recall is built anew, and with more effort, before anybody sees it.
-                if sampling::recall_is_good(version, &candidate, part)? || (base.is_none() && params.ef_construction >= 1024) {
+                if sampling::recall_is_good(self.kernels, version, &candidate, part)? || (base.is_none() && params.ef_construction >= 1024)
+                {
                     self.store_objects(&[object])?;
                     next = candidate;
                     break;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use index::Kernels;
 use parking_lot::Mutex;
 use platform::World;
 use platform::fs::{FileSystem, OpenMode};
@@ -33,6 +34,8 @@ use crate::tail::Tail;
 pub struct OpenOptions {
     /// Go on although the data is more than 60 s in the future.
     pub accept_clock: bool,
+    /// The kernels that graphs are built with; `None` takes the best of this machine. Every choice gives the same bytes.
+    pub kernels: Option<&'static Kernels>,
     /// Room that deletes and manifests may use when the disk is full.
     pub reserve: Option<Arc<Reserve>>,
 }
@@ -178,7 +181,7 @@ impl Collection {
             base.log = Arc::new(with_last_file(world, &dir, &base.log, &scan.end)?);
         }
         store::clear_unreferenced(world, &dir, &BTreeSet::new())?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, options.reserve))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, options))
     }
 
     /// Opens for reading beside whoever writes: everything acknowledged before the call is seen, and nothing that a crash could take back.
@@ -201,7 +204,7 @@ impl Collection {
             world.fs.sync_dir(&dir.log())?;
         }
         apply_all(&mut base, &scan)?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin), None))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin), OpenOptions::default()))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place puts the pieces together")]
@@ -214,7 +217,7 @@ impl Collection {
         version: Version,
         log: Option<Option<LogWriter>>,
         pin: Option<Pin>,
-        reserve: Option<Arc<Reserve>>,
+        options: OpenOptions,
     ) -> Self {
         Collection {
             world: world.clone(),
@@ -222,7 +225,8 @@ impl Collection {
             dir,
             incarnation,
             clock: clock.clone(),
-            reserve,
+            kernels: options.kernels.unwrap_or_else(Kernels::detect),
+            reserve: options.reserve,
             current: ArcSwap::from_pointee(version.clone()),
             queue: Mutex::new(Vec::new()),
             writer: log.map(|log| Mutex::new(Writer { version, log })),

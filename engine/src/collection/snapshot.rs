@@ -12,6 +12,7 @@ use crate::codec::checksum::Hash;
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, SegmentId, Timeline};
 use crate::log::file::LogFileName;
+use crate::log::record::Record;
 use crate::log::scan::{self, ScanOptions};
 use crate::manifest::store::CollectionDir;
 use crate::manifest::{Manifest, Span};
@@ -46,6 +47,23 @@ impl Collection {
         assert!(self.pin.is_some() || self.writer.is_some(), "an open collection keeps its files");
         Snapshot { world: self.world.clone(), dir: self.dir.clone(), version: self.version() }
     }
+}
+
+/// Checks every byte of a stretch of the log, record by record; errors carry the position.
+fn check_records(bytes: &Bytes, range: &LogRange) -> Result<()> {
+    let mut at = range.start;
+    while at < range.end {
+        let record = Record::parse(bytes.slice((at - range.start) as usize..), at).map_err(|error| error.with_offset(at))?;
+        record.verify()?;
+        if record.head.lineage != range.timeline {
+            return Err(Error::corrupt("a record of another timeline lies here")
+                .with_offset(at)
+                .with_expected(range.timeline, record.head.lineage));
+        }
+        at = record.head.end();
+    }
+    assert_eq!(at, range.end, "a stretch ends with a record");
+    Ok(())
 }
 
 impl Snapshot {
@@ -133,10 +151,11 @@ impl Snapshot {
                     }));
                 }
             }
-            None => {
-                let until = Some(range.end);
-                scan::scan(&*self.world.fs, &self.dir.log(), ScanOptions { from: range.start, until, ..ScanOptions::default() })?;
-            }
+            // Everything below the snapshot's position was acknowledged: a bad record there is damage, whatever follows.
+            None => check_records(&bytes, range).map_err(|error| {
+                let offset = error.offset.unwrap_or(range.start).max(range.start);
+                error.with_file(&path).with_offset(name.offset(offset))
+            })?,
         }
         Ok(bytes)
     }

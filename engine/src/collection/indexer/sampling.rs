@@ -20,9 +20,8 @@ const RECALL_MIN: f64 = 0.80;
 ///
 /// # Errors
 /// `Corrupt` when stored bytes are damaged.
-pub fn recall_is_good(version: &Version, segment: &Segment, part: usize) -> Result<bool> {
+pub fn recall_is_good(kernels: &Kernels, version: &Version, segment: &Segment, part: usize) -> Result<bool> {
     let spec = vector_part(version.schema.vector(part));
-    let kernels = Kernels::detect();
     let mut scratch = SearchScratch::default();
     let step = (segment.rows() / SAMPLES).max(1);
     let (mut found, mut truth) = (Vec::new(), Vec::new());
