@@ -5,10 +5,10 @@ use std::path::Path;
 use platform::World;
 use platform::fs::OpenMode;
 
-use super::file::read_up_to;
+use super::file::{LOG_FILE_LEN_FIRST, read_up_to};
 use super::scan::LogEnd;
-use super::writer::STARTING;
-use crate::error::Result;
+use super::writer::start_file;
+use crate::error::{ErrorKind, Result};
 
 /// Bytes written at once.
 const CHUNK: usize = 1 << 20;
@@ -51,10 +51,12 @@ pub fn repair(world: &World, dir: &Path, end: &LogEnd) -> Result<()> {
         file.sync_data()?;
     }
     if end.lsn == name.start {
-        // Nobody was acknowledged in this file. Its name is given anew: where the sync of the directory failed, a second one need not help.
-        let (path, aside) = (name.path(dir), dir.join(STARTING));
-        world.fs.rename(&path, &aside)?;
-        world.fs.rename(&aside, &path)?;
+        // Nothing in this file was acknowledged, so it is begun anew, in one step over the old name: where the sync of the directory
+        // failed once, a second one need not make that name durable. On a full disk the name that is there must do.
+        match start_file(world, dir, name, LOG_FILE_LEN_FIRST) {
+            Err(error) if error.kind == ErrorKind::NoSpace => {}
+            started => drop(started?),
+        }
     }
     world.fs.sync_dir(dir)?;
     Ok(())

@@ -16,7 +16,7 @@ use crate::ids::{CommitTime, Lsn, Timeline};
 /// Name of a file of zeros that waits to become the next log file.
 const PREPARED: &str = "prepared.tmp";
 /// Name of a log file whose header is not yet written.
-pub(super) const STARTING: &str = "starting.tmp";
+const STARTING: &str = "starting.tmp";
 /// Zeros written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -237,7 +237,7 @@ impl LogWriter {
 }
 
 /// Creates a log file with its header, from prepared zeros where they wait, durably and under its final name last.
-fn start_file(world: &World, dir: &Path, name: LogFileName, len: u64) -> Result<Arc<dyn File>> {
+pub(super) fn start_file(world: &World, dir: &Path, name: LogFileName, len: u64) -> Result<Arc<dyn File>> {
     let (path, starting, prepared) = (name.path(dir), dir.join(STARTING), dir.join(PREPARED));
     let ready = world.fs.metadata(&prepared)?.is_some_and(|meta| meta.len >= len.min(LOG_FILE_LEN_MAX));
     if world.fs.metadata(&starting)?.is_some() {
