@@ -9,7 +9,7 @@ use engine::{Database, Error, ErrorKind};
 use platform::fs::SyncFault;
 
 use super::driver::{Check, Driver, Fate};
-use super::generate::{Shape, bulk, change, operation};
+use super::generate::{Shape, bulk, change, operation, upsert};
 use super::registry::NameChange;
 use super::{check, recovery};
 use crate::model::{Change, seen};
@@ -103,7 +103,8 @@ impl Driver {
             // Into the sync of the group: some of its records are torn, others are whole.
             self.plan_cut(count + 2);
         }
-        let changes: Vec<Change> = (0..count).map(|_| change(&mut self.stream, &shape, self.profile.sizes)).collect();
+        let draw = if self.stream.chance(1, 2) { upsert } else { change };
+        let changes: Vec<Change> = (0..count).map(|_| draw(&mut self.stream, &shape, self.profile.sizes)).collect();
         self.write(life, changes)
     }
 

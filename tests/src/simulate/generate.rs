@@ -118,10 +118,15 @@ pub fn which(stream: &mut Stream, sizes: Sizes) -> Which {
     }
 }
 
+/// Draws whole points: changes that do not depend on each other, which the engine syncs together.
+pub fn upsert(stream: &mut Stream, shape: &Shape, sizes: Sizes) -> Change {
+    Change::Upsert(rows(stream, shape, sizes, 1))
+}
+
 /// Draws a change.
 pub fn change(stream: &mut Stream, shape: &Shape, sizes: Sizes) -> Change {
     match stream.below(16) {
-        0..8 => Change::Upsert(rows(stream, shape, sizes, 1)),
+        0..8 => upsert(stream, shape, sizes),
         8..11 => Change::Patch(rows(stream, shape, sizes, 4)),
         11..13 => Change::Delete(which(stream, sizes)),
         13..15 => {
