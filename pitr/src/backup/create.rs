@@ -97,8 +97,6 @@ pub fn backup(
     let plan = plan(&snapshot.log_ranges()?, &objects_of(snapshot.manifest()), &around.held());
     let mut sender = Sender {
         snapshot: &snapshot,
-        collection,
-        fs: &*world.fs,
         archives: around.archives(&archive),
         marker: &marker,
         progress,

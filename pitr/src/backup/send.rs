@@ -1,15 +1,12 @@
 //! Carries a plan out: compares what is there, and sends what is not.
 
 use bytes::Bytes;
-use engine::Collection;
 use engine::codec::checksum::Hash;
 use engine::collection::Snapshot;
 use engine::collection::snapshot::LogRange;
 use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{Lsn, Timeline};
-use engine::log::scan::{ScanOptions, scan};
 use engine::object_file::Role;
-use platform::fs::FileSystem;
 use platform::object_store::PutOutcome;
 
 use super::format::{ByteCounts, ObjectEntry, RangeEntry};
@@ -27,8 +24,6 @@ const NAMES_MAX: u8 = 8;
 /// Sends one backup.
 pub(super) struct Sender<'a> {
     pub snapshot: &'a Snapshot,
-    pub collection: &'a Collection,
-    pub fs: &'a dyn FileSystem,
     /// The destination first, then the other archives of the plan.
     pub archives: Vec<&'a Archive>,
     pub marker: &'a Marker,
@@ -56,9 +51,6 @@ impl Sender<'_> {
             return Ok(RangeEntry { timeline, start, end, blake3 });
         }
         let bytes = self.snapshot.log_bytes(&plan.range)?;
-        if plan.range.blake3.is_none() {
-            check_acknowledged(self.fs, self.collection, &plan.range)?;
-        }
         assert_eq!(bytes.len() as u64, end - start, "a stretch has the bytes that it says");
         let blake3 = plan.range.blake3.unwrap_or_else(|| Hash::of(&bytes));
         if let Some((vouched_end, vouched)) = plan.vouched {
@@ -174,18 +166,6 @@ impl Sender<'_> {
         let (actual, stated) = stream_object(self.destination(), key, needed.bytes, &mut |_| Ok(()))?;
         Ok(actual == needed.blake3 && stated == needed.blake3)
     }
-}
-
-/// Checks that a stretch of a file that is still written holds whole records to its end. All of it was acknowledged: what recovery would take for
-/// a torn tail is damage here, and is not copied.
-fn check_acknowledged(fs: &dyn FileSystem, collection: &Collection, range: &LogRange) -> Result<()> {
-    let dir = collection.dir().log();
-    let options = ScanOptions { from: range.start, archived: range.end, until: Some(range.end), ..ScanOptions::default() };
-    let end = scan(fs, &dir, options)?.end.lsn;
-    if end >= range.end {
-        return Ok(());
-    }
-    Err(Error::corrupt("a record that was acknowledged is damaged").with_file(&dir).with_offset(end).with_expected(range.end, end))
 }
 
 fn damaged(error: Error) -> Error {

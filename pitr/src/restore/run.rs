@@ -1,5 +1,6 @@
 //! Restores a backup as a new life of a name: everything checked and durable first, visible by one entry of the catalog.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::catalog::Origin;
@@ -218,7 +219,10 @@ fn check_space(database: &Database, chosen: &Chosen) -> Result<()> {
     let files = chosen.plan.ranges.len() + chosen.plan.objects.len() + 2;
     let needed = chosen.plan.bytes.saturating_add(Installer::overhead(files));
     let world = database.world();
-    let free = world.fs.available_bytes(database.dir())?;
+    // A dry run may mean a database that nobody has made yet: its disk is that of the directory above.
+    let exists = |dir: &&Path| matches!(world.fs.metadata(dir), Ok(Some(_)));
+    let dir = database.dir().ancestors().find(exists).unwrap_or(Path::new("."));
+    let free = world.fs.available_bytes(dir)?;
     if free >= needed {
         return Ok(());
     }

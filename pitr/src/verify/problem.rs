@@ -76,10 +76,11 @@ impl Problems {
         } else if distinct.len() > 1 {
             error.message = format!("{} ({} objects are damaged, this is the first)", error.message, distinct.len());
         }
-        let hint = match complete {
+        let newest = match complete {
             Some(id) => format!("the newest complete backup here is \"{id}\""),
             None => "no backup here is complete".to_owned(),
         };
-        Some(error.with_hint(hint))
+        let own = error.hint.take().map_or_else(String::new, |hint| format!("{hint}; "));
+        Some(error.with_hint(format!("{own}{newest}")))
     }
 }
