@@ -1,15 +1,21 @@
 //! From a parsed command to what it does: one arm a command, and no work of its own.
 
-use crate::args::{BenchCommand, Cli, CollectionsCommand, Command};
+use crate::args::{BenchCommand, Cli, CollectionsCommand, Command, Globals};
 use crate::exit::Failure;
 use crate::output::Output;
 use clap::CommandFactory;
 use session::Session;
 
 mod aliases;
+mod backup;
+mod backup_list;
+mod backup_show;
+mod backup_verify;
 mod bench;
 mod count;
 mod create;
+mod demo;
+mod destination;
 mod drop;
 mod export;
 mod field_index;
@@ -21,9 +27,12 @@ mod optimize;
 mod point_json;
 mod points;
 mod purge;
+mod restore;
 mod search;
 mod session;
 mod settle;
+mod stop;
+mod temporary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -40,29 +49,32 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
     match cli.command {
         Command::Version => version::run(out),
         Command::Completions { shell } => completions(shell, out),
-        Command::Collections(command) => collections(command, &session()?),
+        Command::Collections(command) => collections(command, &cli.globals, out),
         Command::Import(args) => import::run(&session()?, &args),
         Command::Export(args) => export::run(&session()?, &args),
         Command::Search(args) => search::run(&session()?, &args),
         Command::Points(command) => points::run(&session()?, command),
         Command::Aliases(command) => aliases::run(&session()?, command),
         Command::Bench(BenchCommand::Search(args)) => bench::run(&cli.globals, out, &args),
-        Command::Demo(_) => Err(Failure::internal("not yet available in this build")),
+        Command::Demo(args) => demo::run(&cli.globals, out, &args),
     }
 }
 
-fn collections(command: CollectionsCommand, session: &Session<'_>) -> Result<(), Failure> {
+fn collections(command: CollectionsCommand, globals: &Globals, out: &Output) -> Result<(), Failure> {
+    // Looking at backups needs no database: one is chosen only where it is used.
+    let session = || Session::new(globals, out);
     match command {
-        CollectionsCommand::Create(args) => create::run(session, &args),
-        CollectionsCommand::Info(args) => info::run(session, &args.name),
-        CollectionsCommand::List => list::run(session),
-        CollectionsCommand::Count(args) => count::run(session, &args),
-        CollectionsCommand::Drop(args) => drop::run(session, &args),
-        CollectionsCommand::Purge { yes } => purge::run(session, yes),
-        CollectionsCommand::Undrop(args) => undrop::run(session, &args.name),
-        CollectionsCommand::FieldIndex(args) => field_index::run(session, &args),
-        CollectionsCommand::Optimize(args) => optimize::run(session, &args),
-        CollectionsCommand::Backup(_) | CollectionsCommand::Restore(_) => Err(Failure::internal("not yet available in this build")),
+        CollectionsCommand::Create(args) => create::run(&session()?, &args),
+        CollectionsCommand::Info(args) => info::run(&session()?, &args.name),
+        CollectionsCommand::List => list::run(&session()?),
+        CollectionsCommand::Count(args) => count::run(&session()?, &args),
+        CollectionsCommand::Drop(args) => drop::run(&session()?, &args),
+        CollectionsCommand::Purge { yes } => purge::run(&session()?, yes),
+        CollectionsCommand::Undrop(args) => undrop::run(&session()?, &args.name),
+        CollectionsCommand::FieldIndex(args) => field_index::run(&session()?, &args),
+        CollectionsCommand::Optimize(args) => optimize::run(&session()?, &args),
+        CollectionsCommand::Restore(args) => restore::run(&session()?, &args),
+        CollectionsCommand::Backup(args) => backup::run(globals, out, &args),
     }
 }
 

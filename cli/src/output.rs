@@ -8,10 +8,12 @@ use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+mod captured;
 mod json;
 mod progress;
 mod text;
 
+pub use captured::Captured;
 pub use progress::{Progress, Unit};
 pub use text::{bytes, count, duration};
 
