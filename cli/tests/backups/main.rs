@@ -1,0 +1,9 @@
+//! Backups and restores by the real program: the product's commands word for word, and what a user may rely on.
+
+mod answers;
+mod broken;
+mod demo;
+mod options;
+mod place;
+mod verbatim;
+mod while_importing;
