@@ -46,6 +46,7 @@ pub const RULES: &[Rule] = &[
     lints::CLIPPY_BANS,
     docs::LINKS,
     docs::DECISIONS,
+    docs::GUARANTEES,
 ];
 
 /// One rule of the house.

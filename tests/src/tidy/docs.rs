@@ -11,6 +11,50 @@ pub const LINKS: Rule = Rule { name: "links", check: links, controls: link_contr
 /// A decision says what it chose between, and what would change it.
 pub const DECISIONS: Rule = Rule { name: "decisions", check: decisions, controls: decision_controls };
 
+/// A promise names the test that keeps it, and the test exists.
+pub const GUARANTEES: Rule = Rule { name: "guarantees", check: guarantees, controls: guarantee_controls };
+
+/// Where the promises stand.
+const GUARANTEES_PATH: &str = "docs/guarantees.md";
+
+fn guarantees(files: &[File]) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    let is_test = |name: &str| {
+        let (function, script) = (format!("fn {name}("), format!("/{name}"));
+        files.iter().any(|file| {
+            file.path.ends_with(&script) || file.rust.is_some() && file.text.as_deref().is_some_and(|text| text.contains(&function))
+        })
+    };
+    for (file, text) in documents(files).filter(|(file, _)| file.path == GUARANTEES_PATH) {
+        for (line, row) in numbered(text, |line| line.starts_with("| ") && !line.contains("| ---")) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let (Some(name), Some(kept)) = (cells.first(), cells.last()) else { continue };
+            let tests: Vec<&str> = kept.split('`').skip(1).step_by(2).collect();
+            let is_heading = *kept == "kept by";
+            if !is_heading && tests.is_empty() && !kept.starts_with("later:") {
+                offences.push(file.offence(line, format!("{name} names no test: name one in backquotes, or write `later:` and why")));
+            }
+            for test in tests.iter().filter(|test| !is_test(test)) {
+                offences.push(file.offence(line, format!("there is no test `{test}`: name the one that keeps {name}")));
+            }
+        }
+    }
+    offences
+}
+
+fn guarantee_controls() -> Vec<Control> {
+    let tree = |row: &str| {
+        let text = format!("| promise | kept by |\n| --- | --- |\n{row}\n");
+        vec![File::new(GUARANTEES_PATH, text.as_bytes()), File::new("engine/src/a.rs", b"//! A.\nfn it_holds() {}\n")]
+    };
+    let clean = || tree("| S1 | `it_holds` |");
+    vec![
+        Control { offending: tree("| S1 | `it_does_not` |"), says: "there is no test `it_does_not`", clean: clean() },
+        Control { offending: tree("| S1 | see the code |"), says: "S1 names no test", clean: clean() },
+        Control { offending: tree("| S1 | |"), says: "S1 names no test", clean: tree("| S1 | later: needs a server |") },
+    ]
+}
+
 fn links(files: &[File]) -> Vec<Offence> {
     let mut offences = Vec::new();
     for (file, text) in documents(files) {
