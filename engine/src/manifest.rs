@@ -10,7 +10,7 @@ use crate::codec::checksum::{Hash, seal, unseal};
 use crate::codec::file_header::newer_format;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Incarnation, Lsn, SegmentId, Timeline};
-use crate::log::file::LogFileName;
+use crate::log::file::{LSN_MAX, LogFileName};
 use crate::schema::Schema;
 use crate::segment::SegmentMeta;
 use crate::segment::meta::json_error;
@@ -19,9 +19,6 @@ use crate::segment::meta::json_error;
 pub const MANIFEST_VERSION: u32 = 1;
 /// Largest manifest that is read.
 pub const MANIFEST_LEN_MAX: u64 = 64 << 20;
-
-/// Largest position that a log can reach; what is beyond was never written.
-const LSN_MAX: Lsn = 1 << 56;
 
 /// A stretch of one timeline's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,8 @@ pub const LOG_MAGIC: [u8; 8] = *b"VECLOG\0\0";
 pub const LOG_VERSION: u16 = 1;
 /// Length of the first file of a log; each next one is twice as long, up to [`LOG_FILE_LEN_MAX`].
 pub const LOG_FILE_LEN_FIRST: u64 = 1 << 20;
+/// Largest position that a log can reach: what the address of a payload has room for. What is beyond was never written.
+pub const LSN_MAX: Lsn = 1 << 50;
 /// A file is sealed after the record that crosses this length.
 pub const LOG_FILE_LEN_MAX: u64 = 64 << 20;
 
@@ -114,8 +116,8 @@ pub fn list(fs: &dyn FileSystem, dir: &Path) -> Result<Vec<LogFileName>> {
             .with_file(&pair[1].path(dir))
             .with_expected("one file", pair[0].path(dir).display()));
     }
-    if let Some(name) = names.iter().find(|name| !name.start.is_multiple_of(RECORD_ALIGN as u64)) {
-        return Err(Error::corrupt("a log file begins between two records").with_file(&name.path(dir)));
+    if let Some(name) = names.iter().find(|name| !name.start.is_multiple_of(RECORD_ALIGN as u64) || name.start > LSN_MAX) {
+        return Err(Error::corrupt("a log file begins where no record can").with_file(&name.path(dir)).with_offset(0));
     }
     Ok(names)
 }
@@ -131,6 +133,18 @@ mod tests {
         assert_eq!(LogFileName::parse(path.file_name().unwrap().to_str().unwrap()), Some(name));
         for foreign in ["", "x.log", "prepared.tmp", ".0-1.log", "09090909090909090909090909090909-640.log"] {
             assert_eq!(LogFileName::parse(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_name_whose_position_no_log_can_reach_is_refused() {
+        use platform::fs::OpenMode;
+        let world = platform::sim::SimWorld::new(1).world();
+        for (start, fits) in [(LSN_MAX, true), (LSN_MAX + 64, false), (u64::MAX - 63, false), (65, false)] {
+            let dir = Path::new("/").join(start.to_string());
+            world.fs.create_dir_all(&dir).unwrap();
+            world.fs.open(&LogFileName { start, timeline: Timeline([1; 16]) }.path(&dir), OpenMode::CreateNew).unwrap();
+            assert_eq!(list(&*world.fs, &dir).is_ok(), fits, "{start}");
         }
     }
 

@@ -105,11 +105,16 @@ impl<'a> PayloadBlocks<'a> {
         for index in 0..opened.section.count {
             let block = opened.block(index);
             let raw_len = block.raw.1.checked_sub(block.raw.0);
-            let ordered = block.stored.0 <= block.stored.1 && block.stored.1 <= opened.section.len;
+            let ordered = block.stored.0 <= block.stored.1 && block.stored.1 <= opened.section.len && (index > 0 || block.stored.0 == 0);
             if block.raw.0 != end || raw_len.is_none_or(|len| len == 0 || len > BLOCK_RAW_MAX) || !ordered {
                 return Err(Error::corrupt("a payload block breaks the limits").with_offset(record.head.lsn));
             }
             end = block.raw.1;
+        }
+        // Texts that lay over one another could ask for any amount of memory.
+        let ends = (opened.row_bound(0), opened.row_bound(record.head.rows));
+        if ends != (0, section.raw_len) || !(0..=record.head.rows).is_sorted_by_key(|row| opened.row_bound(row)) {
+            return Err(Error::corrupt("the payload rows do not follow each other").with_offset(record.head.lsn));
         }
         Ok(Some(opened))
     }
@@ -122,6 +127,11 @@ impl<'a> PayloadBlocks<'a> {
             raw: (start(index, 0, 0), start(index + 1, 0, self.section.raw_len)),
             stored: (start(index, 4, 0), start(index + 1, 4, self.section.len)),
         }
+    }
+
+    /// Gives the raw offset at which a row's text begins, and the row before it ends.
+    fn row_bound(&self, row: usize) -> usize {
+        u32_at(self.rows, row * 4) as usize
     }
 
     /// Finds the block that holds a raw offset.
@@ -156,10 +166,7 @@ impl<'a> PayloadBlocks<'a> {
     /// When the record has no such row.
     pub fn row(&self, row: usize) -> Result<Option<String>> {
         assert!(row < self.record.head.rows, "a payload is asked for by a row of its record");
-        let (from, to) = (u32_at(self.rows, row * 4) as usize, u32_at(self.rows, row * 4 + 4) as usize);
-        if from > to || to > self.section.raw_len {
-            return Err(Error::corrupt("a payload row breaks the limits").with_offset(self.record.head.lsn));
-        }
+        let (from, to) = (self.row_bound(row), self.row_bound(row + 1));
         if from == to {
             return Ok(None);
         }
@@ -186,12 +193,9 @@ impl<'a> PayloadBlocks<'a> {
         }
         (0..self.record.head.rows)
             .map(|row| {
-                let (from, to) = (u32_at(self.rows, row * 4) as usize, u32_at(self.rows, row * 4 + 4) as usize);
-                let text = (from <= to).then(|| raw.get(from..to)).flatten().map(<[u8]>::to_vec).map(String::from_utf8);
-                match text {
-                    Some(Ok(text)) => Ok((!text.is_empty()).then_some(text)),
-                    _ => Err(Error::corrupt("a payload row breaks the limits").with_offset(self.record.head.lsn)),
-                }
+                let text = String::from_utf8(raw[self.row_bound(row)..self.row_bound(row + 1)].to_vec());
+                let text = text.map_err(|_| Error::corrupt("a payload is not UTF-8").with_offset(self.record.head.lsn))?;
+                Ok((!text.is_empty()).then_some(text))
             })
             .collect()
     }
@@ -199,7 +203,7 @@ impl<'a> PayloadBlocks<'a> {
     /// Says of each row whether it has a payload.
     #[must_use]
     pub fn presence(&self) -> Vec<bool> {
-        (0..self.record.head.rows).map(|row| u32_at(self.rows, row * 4) < u32_at(self.rows, row * 4 + 4)).collect()
+        (0..self.record.head.rows).map(|row| self.row_bound(row) < self.row_bound(row + 1)).collect()
     }
 
     /// Checks every block.

@@ -20,6 +20,8 @@ pub const FIXED_HEAD_LEN: usize = 128;
 pub const SECTION_ENTRY_LEN: usize = 32;
 /// Largest record in bytes.
 pub const RECORD_LEN_MAX: usize = 32 << 20;
+/// Most bytes of a record's payloads before compression: what a reader of all of them must have room for.
+pub const PAYLOAD_RAW_MAX: usize = 64 << 20;
 /// Most rows of a record.
 pub const ROWS_MAX: usize = 1 << 20;
 /// Most sections of a record.

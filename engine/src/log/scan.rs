@@ -65,7 +65,7 @@ pub fn scan(fs: &dyn FileSystem, dir: &Path, options: ScanOptions) -> Result<Sca
     let names = file::list(fs, dir)?;
     let mut scanner = Scanner::new(fs, dir, names, options)?;
     scanner.run()?;
-    Ok(scanner.finish())
+    scanner.finish()
 }
 
 struct Scanner<'a> {
@@ -208,15 +208,16 @@ impl<'a> Scanner<'a> {
         Ok(None)
     }
 
-    fn finish(mut self) -> Scan {
+    fn finish(mut self) -> Result<Scan> {
         self.end.clean &= self.whole == self.records.len();
         self.records.truncate(self.whole);
         self.end.commit_time = self.records.last().map_or(0, |record| record.head.commit_time);
-        assert!(
-            self.end.proven <= self.end.lsn || self.records.is_empty() || self.options.known_bad != KnownBad::default(),
-            "what is proven is whole"
-        );
-        Scan { records: self.records, end: self.end }
+        // A writer syncs whole operations: half of one that was synced is no crash's doing.
+        if self.end.proven > self.end.lsn && self.options.known_bad == KnownBad::default() {
+            let error = Error::corrupt("an operation that was synced is not whole").with_offset(self.end.lsn);
+            return Err(error.with_expected(format!("records up to position {} at least", self.end.proven), self.end.lsn));
+        }
+        Ok(Scan { records: self.records, end: self.end })
     }
 }
 
@@ -328,6 +329,13 @@ impl<'a> Window<'a> {
         let offset = self.name.offset(lsn);
         let read = file::read_up_to(self.file, &mut fixed, offset)?;
         let Some((_, head_len)) = RecordHead::claimed_lens(&fixed[..read]).filter(|lens| lens.1 <= RECORD_LEN_MAX) else { return Ok(None) };
+        // What claims to be a head is read whole only when its first part is one: garbage full of claims would cost its square otherwise.
+        let Some(table_len) = RecordHead::table_len(&fixed, lsn, self.name.timeline) else { return Ok(None) };
+        let mut table = vec![0; table_len];
+        let read = file::read_up_to(self.file, &mut table, offset)?;
+        if read < table_len || !RecordHead::table_is_whole(&table) {
+            return Ok(None);
+        }
         let mut bytes = vec![0; head_len];
         let read = file::read_up_to(self.file, &mut bytes, offset)?;
         let head = RecordHead::parse(&bytes[..read], lsn).ok();

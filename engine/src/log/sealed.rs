@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use platform::fs::{FileSystem, Mapping, OpenMode};
 
+use super::file::LSN_MAX;
 use super::payload_blocks::PayloadBlocks;
 use super::record::{RECORD_ALIGN, Record, RecordHead};
 use super::writer::SealedName;
@@ -17,6 +18,7 @@ use crate::segment::VectorSource;
 
 /// Bits of a payload address that hold the row.
 const PAYLOAD_ROW_BITS: u32 = 20;
+const _: () = assert!((LSN_MAX - RECORD_ALIGN as u64) / RECORD_ALIGN as u64 <= u64::MAX >> PAYLOAD_ROW_BITS);
 
 /// Packs the address of a payload: its record and its row there.
 ///

@@ -1,8 +1,8 @@
 //! Reads a record back: the head is checked as a whole, sections when they are asked for.
 
 use super::{
-    Check, FIXED_HEAD_LEN, FLAG_MORE_FOLLOWS, GRANULE, IDS_NUMBERS, IDS_TAGGED, RECORD_ALIGN, RECORD_LEN_MAX, RECORD_MAGIC, RECORD_VERSION,
-    ROWS_MAX, RecordKind, SECTION_ENTRY_LEN, SECTIONS_MAX, SectionKind, granules,
+    Check, FIXED_HEAD_LEN, FLAG_MORE_FOLLOWS, GRANULE, IDS_NUMBERS, IDS_TAGGED, PAYLOAD_RAW_MAX, RECORD_ALIGN, RECORD_LEN_MAX,
+    RECORD_MAGIC, RECORD_VERSION, ROWS_MAX, RecordKind, SECTION_ENTRY_LEN, SECTIONS_MAX, SectionKind, granules,
 };
 use crate::codec::Reader;
 use crate::codec::checksum::{crc32, crc32_in};
@@ -75,6 +75,19 @@ impl RecordHead {
             && record_len.is_multiple_of(RECORD_ALIGN)
             && head_len.is_multiple_of(RECORD_ALIGN);
         plausible.then_some((record_len, head_len))
+    }
+
+    /// Gives how many bytes the fixed head and the section table of a record at `lsn` of `lineage` take; `None` when the fixed head, of which
+    /// all bytes are here, is of another place.
+    pub(in crate::log) fn table_len(fixed: &[u8], lsn: Lsn, lineage: Timeline) -> Option<usize> {
+        let sections = usize::from(u16::from_le_bytes([fixed[58], fixed[59]]));
+        let here = u64_at(fixed, 8) == lsn && fixed[40..56] == lineage.0 && sections <= SECTIONS_MAX;
+        here.then_some(FIXED_HEAD_LEN + sections * SECTION_ENTRY_LEN)
+    }
+
+    /// Says whether a fixed head with its section table matches its checksum.
+    pub(in crate::log) fn table_is_whole(bytes: &[u8]) -> bool {
+        u32_at(bytes, 4) == crc32(&bytes[8..])
     }
 
     /// Reads and checks the head at the start of `bytes`, which must lie at `lsn` of a log.
@@ -229,7 +242,7 @@ impl Section {
             .filter(|k| k.check() as u16 == check)
             .ok_or_else(|| newer_format("record section", format!("kind {kind}, check {check}"), RECORD_VERSION))?;
         let fits = offset >= head_len && offset.is_multiple_of(RECORD_ALIGN) && offset + len <= record_len;
-        let raw_fits = if kind == SectionKind::Payload { raw_len <= RECORD_LEN_MAX * 8 } else { raw_len == len };
+        let raw_fits = if kind == SectionKind::Payload { raw_len <= PAYLOAD_RAW_MAX } else { raw_len == len };
         let checks_fit = match kind.check() {
             Check::Whole => check_count == 1,
             Check::Granules => check_count == len.div_ceil(GRANULE as usize) + 1,

@@ -1,8 +1,8 @@
 //! Lays a record out: sections, check table, head.
 
 use super::{
-    FIXED_HEAD_LEN, FLAG_MORE_FOLLOWS, GRANULE, RECORD_ALIGN, RECORD_LEN_MAX, RECORD_MAGIC, RECORD_VERSION, ROWS_MAX, RecordKind,
-    SECTION_ENTRY_LEN, SECTIONS_MAX, SectionKind, granules,
+    FIXED_HEAD_LEN, FLAG_MORE_FOLLOWS, GRANULE, PAYLOAD_RAW_MAX, RECORD_ALIGN, RECORD_LEN_MAX, RECORD_MAGIC, RECORD_VERSION, ROWS_MAX,
+    RecordKind, SECTION_ENTRY_LEN, SECTIONS_MAX, SectionKind, granules,
 };
 use crate::codec::Writer;
 use crate::codec::checksum::{crc32, crc32_in};
@@ -87,12 +87,19 @@ impl RecordDraft {
     /// Checks the limits of the format.
     ///
     /// # Errors
-    /// `InvalidInput` when the record would be larger than 32 MiB or hold more than 1,048,576 rows.
+    /// `InvalidInput` when the record would be larger than 32 MiB, its payloads larger than 64 MiB before compression, or its rows more
+    /// than 1,048,576.
     pub fn check_limits(&self) -> Result<()> {
         let len = self.record_len();
         if len > RECORD_LEN_MAX {
             return Err(Error::invalid("the batch does not fit a record of the log")
                 .with_expected(format!("at most {RECORD_LEN_MAX} bytes"), format!("{len} bytes"))
+                .with_hint("send smaller batches"));
+        }
+        let payloads = self.sections.iter().filter(|s| s.kind == SectionKind::Payload).map(|s| s.raw_len).sum::<usize>();
+        if payloads > PAYLOAD_RAW_MAX {
+            return Err(Error::invalid("the payloads of the batch are too large")
+                .with_expected(format!("at most {PAYLOAD_RAW_MAX} bytes"), format!("{payloads} bytes"))
                 .with_hint("send smaller batches"));
         }
         if self.rows > ROWS_MAX {

@@ -151,4 +151,28 @@ fn a_record_over_the_limit_is_refused_before_it_is_laid_out() {
     let mut draft = RecordDraft::new(RecordKind::Catalog, 0);
     draft.section(SectionKind::Json, 0, 0, 1, vec![0; RECORD_LEN_MAX]);
     assert_eq!(draft.check_limits().unwrap_err().kind, ErrorKind::InvalidInput);
+    let packed = |raw_len| {
+        let mut draft = RecordDraft::new(RecordKind::Upsert, 1);
+        draft.payload_section(raw_len, vec![0; 64], vec![64]);
+        draft.check_limits()
+    };
+    packed(PAYLOAD_RAW_MAX).unwrap();
+    assert_eq!(packed(PAYLOAD_RAW_MAX + 1).unwrap_err().kind, ErrorKind::InvalidInput, "what is written must read back");
+}
+
+#[test]
+fn payload_texts_that_lie_over_one_another_are_refused() {
+    let text = "{\"t\":\"abc\"}".as_bytes();
+    for (bounds, fits) in
+        [([0, 11, 11], true), ([0, 0, 11], true), ([0, 11, 0], false), ([0, 12, 11], false), ([4, 4, 11], false), ([0, 0, 4], false)]
+    {
+        let mut draft = RecordDraft::new(RecordKind::Upsert, 2);
+        draft.payload_section(11, text.to_vec(), vec![11]);
+        draft.section(SectionKind::PayloadBlocks, 0, 0, 1, vec![0; 8]);
+        draft.section(SectionKind::PayloadRows, 0, 0, 2, bounds.iter().flat_map(|bound: &u32| bound.to_le_bytes()).collect());
+        let mut bytes = Vec::new();
+        draft.encode(0, 1, 0, LINEAGE, &mut bytes);
+        let record = Record::parse(bytes.into(), 0).unwrap();
+        assert_eq!(PayloadBlocks::open(&record).is_ok(), fits, "{bounds:?}");
+    }
 }

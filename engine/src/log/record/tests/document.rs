@@ -12,6 +12,7 @@ fn the_document_of_the_log_names_the_same_numbers() {
         ("FIXED_HEAD_LEN", FIXED_HEAD_LEN),
         ("SECTION_ENTRY_LEN", SECTION_ENTRY_LEN),
         ("RECORD_LEN_MAX", RECORD_LEN_MAX),
+        ("PAYLOAD_RAW_MAX", PAYLOAD_RAW_MAX),
         ("ROWS_MAX", ROWS_MAX),
         ("SECTIONS_MAX", SECTIONS_MAX),
         ("GRANULE", GRANULE as usize),
