@@ -12,6 +12,7 @@ pub mod npy;
 pub mod operations;
 pub mod payload;
 pub mod segment;
+pub mod snapshot;
 pub mod vecs;
 
 /// Something to attack.
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     segment::TARGET,
     field_index::TARGET,
     manifest::TARGET,
+    snapshot::TARGET,
     catalog::TARGET,
     npy::TARGET,
     vecs::TARGET,

@@ -8,7 +8,7 @@ use vectra_fuzz::{CANARY, TARGETS, Target};
 
 /// Inputs of each target; `fuzz/run.sh` goes on from there.
 const RUNS: u64 = 2_000;
-/// Inputs of the target of operations, each a life of a collection.
+/// Inputs of the targets that take a whole collection through its life, or through a restore.
 const LIVES: u64 = 400;
 const SEED: u64 = 20_240_101;
 
@@ -50,6 +50,11 @@ fn manifests_and_catalogs_hold() {
 }
 
 #[test]
+fn archives_hold() {
+    hold(&["snapshot"], LIVES);
+}
+
+#[test]
 fn files_of_users_hold() {
     hold(&["npy", "fvecs", "jsonl", "filter"], RUNS);
 }
@@ -77,7 +82,8 @@ fn what_was_found_once_holds_now() {
 
 #[test]
 fn every_target_is_in_a_test_above() {
-    let known = ["log", "payload", "segment", "field-index", "manifest", "catalog", "npy", "fvecs", "jsonl", "filter", "operations"];
+    let known =
+        ["log", "payload", "segment", "field-index", "manifest", "snapshot", "catalog", "npy", "fvecs", "jsonl", "filter", "operations"];
     let all: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(all, known);
 }

@@ -15,10 +15,17 @@ const GRANULE: u64 = 4096;
 pub fn file(bytes: &mut [u8], timeline: Timeline, start: u64, header_len: usize) {
     let header = engine::codec::FileHeader { magic: LOG_MAGIC, version: LOG_VERSION, subject: timeline.0, number: start };
     put(bytes, 0, &header.encode());
-    let mut at = header_len;
+    if let Some(rest) = bytes.get_mut(header_len..) {
+        records(rest, timeline, start);
+    }
+}
+
+/// Makes the checksums of records that follow each other right, the first of which is at `start`.
+pub fn records(bytes: &mut [u8], timeline: Timeline, start: u64) {
+    let mut at = 0;
     while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
         at += match rest.starts_with(MAGIC) {
-            true => record(rest, start + (at - header_len) as u64, Some(timeline)),
+            true => record(rest, start + at as u64, Some(timeline)),
             false => 64,
         };
     }
