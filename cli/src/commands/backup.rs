@@ -69,6 +69,11 @@ fn send(
     pitr::backup(database, collection, &stop.guard(store), &request, &progress).map_err(|failure| stop.explain(failure))
 }
 
+/// Says how much was sent. What wraps the log at the destination is sent too, so that the new bytes of a full backup are a few more than it needs.
+pub(super) fn new_part(all: u64, new: u64) -> String {
+    if new >= all { "all of them new".to_owned() } else { format!("{} of them new", bytes(new)) }
+}
+
 fn as_text(report: &BackupReport) -> Vec<String> {
     let kind = match (report.backup_type, &report.parent) {
         (BackupType::Full, _) => "full".to_owned(),
@@ -78,7 +83,7 @@ fn as_text(report: &BackupReport) -> Vec<String> {
     vec![
         format!("backup       {} of {}, {kind}", report.snapshot_id, report.collection),
         format!("points       {}", count(report.points)),
-        format!("bytes        {}, {} of them new", bytes(report.bytes_total), bytes(report.bytes_new)),
+        format!("bytes        {}, {}", bytes(report.bytes_total), new_part(report.bytes_total, report.bytes_new)),
         format!("state        {}, position {}", format_time(report.commit_time), report.lsn),
         format!("duration     {}", duration(Duration::from_secs_f64(report.seconds))),
     ]

@@ -1,5 +1,6 @@
 //! `vectra collections backup list`: the backups at a location.
 
+use super::backup::new_part;
 use super::backup_verify::word;
 use super::destination::Location;
 use crate::args::BackupLook;
@@ -42,9 +43,9 @@ fn as_text(list: &BackupList, names_alone: bool) -> Vec<String> {
     for snapshot in &list.snapshots {
         let on = snapshot.parent.as_ref().map_or_else(String::new, |parent| format!(" on {parent}"));
         let (kind, points) = (word(&snapshot.backup_type), count(snapshot.points));
-        let (all, new) = (bytes(snapshot.bytes_total), bytes(snapshot.bytes_new));
+        let (all, new) = (bytes(snapshot.bytes_total), new_part(snapshot.bytes_total, snapshot.bytes_new));
         lines.push(format!(
-            "{} of {}: {kind}{on}, {points} points, {all} ({new} new), state of {}",
+            "{} of {}: {kind}{on}, {points} points, {all} ({new}), state of {}",
             snapshot.snapshot_id,
             snapshot.collection,
             format_time(snapshot.commit_time)

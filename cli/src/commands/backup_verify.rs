@@ -1,5 +1,6 @@
 //! `vectra collections backup verify`: is a backup complete and unharmed? Needs no database, no server, no write access.
 
+use super::backup::new_part;
 use super::destination::{Location, show_bytes};
 use super::stop::Stop;
 use super::temporary::Temporary;
@@ -87,8 +88,9 @@ pub(super) fn index_lines(index: &IndexDescription) -> Vec<String> {
 pub(super) fn chain_lines(chain: &[ChainLink]) -> Vec<String> {
     let line = |link: &ChainLink| {
         let summary = &link.summary;
-        let (kind, all, new) = (word(&summary.backup_type), bytes(summary.bytes_total), bytes(summary.bytes_new));
-        format!("chain        {} ({kind}, {all}, {new} of them new) in archive {}", summary.snapshot_id, link.archive)
+        let (kind, all) = (word(&summary.backup_type), bytes(summary.bytes_total));
+        let new = new_part(summary.bytes_total, summary.bytes_new);
+        format!("chain        {} ({kind}, {all}, {new}) in archive {}", summary.snapshot_id, link.archive)
     };
     chain.iter().map(line).collect()
 }
