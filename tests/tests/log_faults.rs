@@ -55,7 +55,14 @@ fn a_log_cut_at_any_byte_keeps_its_whole_records_and_goes_on() {
         let (machine, path, ends) = five_batches(13);
         machine.disk.truncate(&path, len);
         let whole = ends.iter().filter(|end| **end <= len).count() as u64;
-        goes_on_with(&machine, &only(0..whole * 3), &format!("cut to {len} bytes"));
+        let what = format!("cut to {len} bytes");
+        // Every length opens; what comes after is the same between two records, so every eleventh goes on, and all around a bound.
+        if len % 11 == 0 || ends.iter().any(|end| end.abs_diff(len) < 3) {
+            goes_on_with(&machine, &only(0..whole * 3), &what);
+        } else {
+            let opened = open(&machine).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(opened.ids().unwrap(), only(0..whole * 3), "{what}");
+        }
     }
 }
 

@@ -125,6 +125,7 @@ impl Driver {
         self.done.in_flight = (self.done.in_flight.0 + kept, self.done.in_flight.1 + in_flight - kept);
         self.note(format!("life {life} ({name}) opened with {} points", found.len()));
         self.open.insert(life, collection);
+        self.broken.remove(&life);
         self.compare_life(life)?;
         Ok(Ok(()))
     }
