@@ -212,10 +212,12 @@ impl<'a> Scanner<'a> {
         self.end.clean &= self.whole == self.records.len();
         self.records.truncate(self.whole);
         self.end.commit_time = self.records.last().map_or(0, |record| record.head.commit_time);
-        // A writer syncs whole operations: half of one that was synced is no crash's doing.
-        if self.end.proven > self.end.lsn && self.options.known_bad == KnownBad::default() {
+        // A writer syncs whole operations: half of one that was synced, or even archived, is no crash's doing.
+        let archived = if self.options.until.is_none() { self.options.archived } else { 0 };
+        let proven = self.end.proven.max(archived);
+        if proven > self.end.lsn && self.options.known_bad == KnownBad::default() {
             let error = Error::corrupt("an operation that was synced is not whole").with_offset(self.end.lsn);
-            return Err(error.with_expected(format!("records up to position {} at least", self.end.proven), self.end.lsn));
+            return Err(error.with_expected(format!("records up to position {proven} at least"), self.end.lsn));
         }
         Ok(Scan { records: self.records, end: self.end })
     }

@@ -336,10 +336,10 @@ impl Record {
         Ok(Some(bytes))
     }
 
-    /// Reads the record's point ids, one a row.
+    /// Reads the record's point ids, one a row, no point twice.
     ///
     /// # Errors
-    /// `Corrupt` when there are not as many as rows.
+    /// `Corrupt` when there are not as many as rows, or one stands in the record twice.
     pub fn ids(&self) -> Result<Vec<PointId>> {
         let bytes = self.checked(SectionKind::Ids, 0)?.unwrap_or_default();
         let codec = self.head.section(SectionKind::Ids, 0).map_or(IDS_NUMBERS, |s| s.codec);
@@ -350,6 +350,9 @@ impl Record {
         };
         if ids.len() != self.head.rows {
             return Err(Error::corrupt("ids do not match the rows").with_offset(self.head.lsn).with_expected(self.head.rows, ids.len()));
+        }
+        if let Some(id) = repeated(&ids) {
+            return Err(Error::corrupt(format!("point {id} stands in the record twice")).with_offset(self.head.lsn));
         }
         Ok(ids)
     }
@@ -364,6 +367,16 @@ impl Record {
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .ok_or_else(|| Error::corrupt("the record carries no text").with_offset(self.head.lsn))
     }
+}
+
+/// Finds an id that is there twice.
+fn repeated(ids: &[PointId]) -> Option<PointId> {
+    if ids.is_sorted_by(|a, b| a < b) {
+        return None;
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 fn tagged_id(raw: &[u8]) -> Result<PointId> {

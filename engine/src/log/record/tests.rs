@@ -161,6 +161,18 @@ fn a_record_over_the_limit_is_refused_before_it_is_laid_out() {
 }
 
 #[test]
+fn a_point_that_stands_in_a_record_twice_is_refused() {
+    // A batch refuses it; a log that says it anyway would give the point two rows.
+    for (ids, fits) in [([1, 2, 3], true), ([3, 1, 2], true), ([1, 1, 2], false), ([2, 1, 2], false)] {
+        let mut draft = RecordDraft::new(RecordKind::Delete, 3);
+        draft.section(SectionKind::Ids, 0, IDS_NUMBERS, 3, ids.iter().flat_map(|id: &u64| id.to_le_bytes()).collect());
+        let mut bytes = Vec::new();
+        draft.encode(0, 1, 0, LINEAGE, &mut bytes);
+        assert_eq!(Record::parse(bytes.into(), 0).unwrap().ids().is_ok(), fits, "{ids:?}");
+    }
+}
+
+#[test]
 fn payload_texts_that_lie_over_one_another_are_refused() {
     let text = "{\"t\":\"abc\"}".as_bytes();
     for (bounds, fits) in
