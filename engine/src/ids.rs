@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use platform::random::Random;
+
 use crate::error::{Error, Result};
 
 /// A position in a log in bytes; one number names a record, a row's address and a replication position.
@@ -80,7 +82,8 @@ fn write_uuid(f: &mut fmt::Formatter<'_>, bytes: &[u8; 16]) -> fmt::Result {
     Ok(())
 }
 
-/// Defines a 16-byte random identifier that prints as 32 hexadecimal digits.
+/// Defines a 16-byte random identifier that prints as 32 hexadecimal digits, and reads nothing else: such a name never becomes a path.
+#[macro_export]
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -90,7 +93,7 @@ macro_rules! random_id {
         impl $name {
             /// Draws a new one.
             #[must_use]
-            pub fn draw(random: &dyn platform::random::Random) -> Self {
+            pub fn draw(random: &dyn $crate::ids::Random) -> Self {
                 $name(random.uuid())
             }
 
@@ -98,24 +101,20 @@ macro_rules! random_id {
             ///
             /// # Errors
             /// `InvalidInput` on anything else.
-            pub fn parse(text: &str) -> Result<Self> {
-                let canonical = text.len() == 32 && !text.bytes().any(|b| b.is_ascii_uppercase());
-                canonical.then(|| parse_uuid(text)).flatten().map($name).ok_or_else(|| {
-                    Error::invalid(format!(concat!("\"{}\" is not the id of a ", $what), text.escape_debug()))
-                        .with_expected("32 lower-case hexadecimal digits", format!("{} bytes", text.len()))
-                })
+            pub fn parse(text: &str) -> $crate::Result<Self> {
+                $crate::ids::parse_hexadecimal(text, $what).map($name)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
 
@@ -127,27 +126,39 @@ macro_rules! random_id {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
                 $name::parse(&text).map_err(serde::de::Error::custom)
             }
         }
     };
 }
 
+/// Reads the bytes of a random identifier: exactly 32 lower-case hexadecimal digits.
+///
+/// # Errors
+/// `InvalidInput` on anything else, saying what it should have been the id of.
+pub fn parse_hexadecimal(text: &str, what: &str) -> Result<[u8; 16]> {
+    let canonical = text.len() == 32 && !text.bytes().any(|b| b.is_ascii_uppercase());
+    canonical.then(|| parse_uuid(text)).flatten().ok_or_else(|| {
+        Error::invalid(format!("\"{}\" is not the id of {what}", text.escape_debug()))
+            .with_expected("32 lower-case hexadecimal digits", format!("{} bytes", text.len()))
+    })
+}
+
 random_id!(
     /// One life of a collection name; a re-created name never meets old data.
     Incarnation,
-    "collection's life"
+    "a collection's life"
 );
 random_id!(
     /// One history: log positions mean something only within a timeline and its ancestors.
     Timeline,
-    "timeline"
+    "a timeline"
 );
 random_id!(
     /// An immutable file of a segment: its index, codes, graph or delete bitmaps.
     SegmentId,
-    "segment"
+    "a segment"
 );
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use platform::World;
 use platform::fs::{File, OpenMode};
 
-use crate::codec::checksum::Hash;
 use crate::error::{Error, Result};
 use crate::ids::{Incarnation, Lsn, SegmentId, Timeline};
 use crate::log::file::LogFileName;
@@ -36,31 +35,16 @@ impl Installer {
         Ok(Installer { world: world.clone(), dir, incarnation, files: Vec::new() })
     }
 
-    /// Writes one log file: the records of a timeline from a position on. The bytes were checked by the caller.
+    /// Begins a log file, whose records of a timeline from a position on come piece by piece; [`Installer::finish`] makes it durable.
     ///
     /// # Errors
     /// `Io` or `NoSpace`.
-    pub fn put_log(&mut self, timeline: Timeline, start: Lsn, pieces: &[&[u8]]) -> Result<()> {
+    pub fn begin_log(&mut self, timeline: Timeline, start: Lsn) -> Result<ObjectWriter> {
         let name = LogFileName { start, timeline };
         let file = self.world.fs.open(&name.path(&self.dir.log()), OpenMode::CreateNew)?;
         file.write_all_at(&name.header(), 0)?;
-        let mut at = name.header_len();
-        for chunk in pieces.iter().flat_map(|piece| piece.chunks(CHUNK)) {
-            file.write_all_at(chunk, at)?;
-            at += chunk.len() as u64;
-        }
-        assert!((at - name.header_len()).is_multiple_of(64), "records keep the alignment");
-        self.files.push(file);
-        Ok(())
-    }
-
-    /// Writes one object. The bytes were checked by the caller.
-    ///
-    /// # Errors
-    /// `Io` or `NoSpace`.
-    pub fn put_object(&mut self, id: SegmentId, pieces: &[&[u8]]) -> Result<()> {
-        let mut object = self.begin_object(id)?;
-        pieces.iter().try_for_each(|piece| object.append(piece))
+        self.files.push(file.clone());
+        Ok(ObjectWriter { file, at: name.header_len() })
     }
 
     /// Begins an object whose bytes come piece by piece; [`Installer::finish`] makes it durable.
@@ -108,7 +92,7 @@ impl Installer {
     }
 }
 
-/// An object that is being written, front to back.
+/// An object or log file that is being written, front to back.
 #[derive(Debug)]
 pub struct ObjectWriter {
     file: Arc<dyn File>,
@@ -127,12 +111,4 @@ impl ObjectWriter {
         }
         Ok(())
     }
-}
-
-/// Hashes pieces as one.
-#[must_use]
-pub fn hash_pieces(pieces: &[&[u8]]) -> Hash {
-    let mut hasher = crate::codec::checksum::Hasher::new();
-    pieces.iter().for_each(|piece| hasher.update(piece));
-    hasher.finish()
 }

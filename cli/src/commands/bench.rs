@@ -5,6 +5,7 @@ mod data;
 mod measure;
 
 use super::session::Session;
+use super::temporary::Temporary;
 use crate::args::{BenchSearch, Globals};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -13,7 +14,6 @@ use data::BenchData;
 use measure::Measured;
 use platform::World;
 use serde_json::json;
-use std::path::PathBuf;
 
 /// The collection's name in its temporary database.
 const NAME: &str = "bench";
@@ -25,8 +25,8 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &BenchSearch) -> Result
     super::optimize::catch_interrupts()?;
     let world = World::real();
     let data = BenchData::open(&world, &args.data)?;
-    let place = Temporary::make(&world, globals.data_dir.clone().unwrap_or_else(std::env::temp_dir))?;
-    let session = Session::at(place.path.clone(), globals, out)?;
+    let place = Temporary::make(&world, &globals.data_dir.clone().unwrap_or_else(std::env::temp_dir), "bench")?;
+    let session = Session::at(place.path().to_path_buf(), globals, out)?;
     let built = build::build(&session, NAME, &data)?;
     if !out.is_json() {
         out.result(&heading(&session, &data, &built))?;
@@ -74,26 +74,4 @@ fn print(out: &Output, ef: u32, measured: &Measured, built: &Built) -> Result<()
         "build_s": built.seconds, "build_cpu_s": built.cpu_seconds, "bytes_per_vec": built.bytes_per_vec,
         "indexed_points": built.indexed_points, "tail_points": built.tail_points, "segments": built.segments,
     }))
-}
-
-/// A directory that is removed when this is dropped.
-struct Temporary {
-    world: World,
-    path: PathBuf,
-}
-
-impl Temporary {
-    fn make(world: &World, below: PathBuf) -> Result<Self, Failure> {
-        let unique: String = world.random.uuid().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let path = below.join(format!("vectra-bench-{}-{unique}", platform::process::pid()));
-        world.fs.create_dir_all(&path)?;
-        Ok(Self { world: world.clone(), path })
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // There is nobody left to tell, and a system's temporary directory is cleared some day.
-        let _ = self.world.fs.remove_dir_all(&self.path);
-    }
 }

@@ -34,22 +34,21 @@ pub fn fetch_manifest(archive: &Archive, file: &SnapshotFile) -> Result<Manifest
     Ok(manifest)
 }
 
-/// Fetches log and objects into an installer.
+/// Fetches log and objects into an installer. Pieces are written while they are hashed: what turns out to be damaged fails the restore, and
+/// nobody ever sees it.
 ///
 /// # Errors
 /// `Corrupt` naming the extent or object that is damaged, `Incomplete` when one vanished, those of the store and of the disk.
 pub fn fetch_into(plan: &FetchPlan, installer: &mut Installer, progress: Progress<'_>) -> Result<()> {
     let mut done = 0;
     for range in &plan.ranges {
-        let pieces = fetch_range(plan, range)?;
-        let slices: Vec<&[u8]> = pieces.iter().map(|piece| &piece[..]).collect();
-        installer.put_log(range.entry.timeline, range.entry.start, &slices)?;
+        let mut writer = installer.begin_log(range.entry.timeline, range.entry.start)?;
+        stream_range(plan, range, &mut |piece| writer.append(piece))?;
         done += range.entry.end - range.entry.start;
         progress(done, plan.bytes);
     }
     for object in &plan.objects {
         let mut writer = installer.begin_object(object.entry.id)?;
-        // Written while it is hashed: what turns out to be damaged fails the restore, and nobody ever sees it.
         stream_checked(plan, object, &mut |piece| writer.append(piece))?;
         done += object.entry.bytes;
         progress(done, plan.bytes);
@@ -57,23 +56,21 @@ pub fn fetch_into(plan: &FetchPlan, installer: &mut Installer, progress: Progres
     Ok(())
 }
 
-/// Fetches a stretch of the log; at most one log file, so at most 128 MiB.
-fn fetch_range(plan: &FetchPlan, range: &RangeFetch) -> Result<Vec<Bytes>> {
+/// Streams a stretch of the log to `visit` and checks at the end that it was the one described.
+fn stream_range(plan: &FetchPlan, range: &RangeFetch, visit: &mut dyn FnMut(&Bytes) -> Result<()>) -> Result<()> {
     let mut hasher = Hasher::new();
-    let mut pieces = Vec::new();
     for piece in &range.tiling.pieces {
         let archive = &plan.archives[piece.source].0;
         let key = Key::Extent(range.entry.timeline, piece.extent).to_string();
         let offset = |position: u64| RECORDS_OFFSET + (position - piece.extent);
         for_each_piece(&*archive.store, &key, offset(piece.from)..offset(piece.to), &mut |bytes| {
             hasher.update(&bytes);
-            pieces.push(bytes);
-            Ok(())
+            visit(&bytes)
         })?;
     }
     let got = hasher.finish();
     if got == range.entry.blake3 {
-        return Ok(pieces);
+        return Ok(());
     }
     Err(find_damage(plan, range)?.with_expected(range.entry.blake3, got))
 }
