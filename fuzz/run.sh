@@ -135,7 +135,7 @@ summary() {
         awk '/stat::number_of_executed_units/ { runs = $2 } /stat::peak_rss_mb/ { rss = $2 } / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") cov = $(i + 1) }
              END { printf "%d runs, %d edges, at most %d MiB", runs, cov, rss }' "$1"
     else
-        tail -n 1 "$1"
+        tail -n 1 "$1" | sed 's/^[^:]*: //'
     fi
 }
 

@@ -212,6 +212,7 @@ impl FieldIndex {
             return corrupt("the values do not ascend");
         }
         let mut behind = 0;
+        let mut seen = Bitmap::new(self.layout.rows);
         for value in 0..self.layout.distinct {
             let span = value..value + 1;
             let Some(rows) = self.postings(&span).filter(|rows| !rows.is_empty()) else {
@@ -223,6 +224,10 @@ impl FieldIndex {
                 if row >= self.layout.rows || last.is_some_and(|last| last >= row) || other.get(row) {
                     return corrupt("the rows of a value do not ascend, or are beyond the last, or are said not to be described");
                 }
+                if !present.get(row) || (seen.get(row) && !self.layout.several) {
+                    return corrupt("a row has a value and is said to have none, or several and is said to have one");
+                }
+                seen.set(row, true);
                 last = Some(row);
             }
         }
