@@ -26,11 +26,22 @@ main() {
     fi
     "build_${driver//-/_}"
     canary_dies
-    local name
-    for name in $(targets); do
-        run_target "$name"
-    done
+    run_all
     printf 'fuzz: %s targets held, %s s each, driver %s\n' "$(targets | wc -w)" "$seconds" "$driver"
+}
+
+# As many at a time as there are processors; all of a batch end before a failure ends the run.
+run_all() {
+    local jobs name pid failed=0 batch=()
+    jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    for name in $(targets) ""; do
+        [ -z "$name" ] || { run_target "$name" & batch+=($!); }
+        if [ -z "$name" ] || [ "${#batch[@]}" -ge "$jobs" ]; then
+            for pid in ${batch[@]+"${batch[@]}"}; do wait "$pid" || failed=1; done
+            [ "$failed" -eq 0 ] || exit 1
+            batch=()
+        fi
+    done
 }
 
 read_arguments() {
