@@ -1,6 +1,7 @@
 //! The targets under libFuzzer: `vectra-libfuzzer --target=NAME` and libFuzzer's own flags; `fuzz/run.sh` builds and runs it.
 
 #![no_main]
+#![expect(clippy::disallowed_methods, reason = "the macro of libFuzzer writes a file that its own tools ask for")]
 
 use std::sync::OnceLock;
 
