@@ -240,7 +240,6 @@ impl Indexer {
 
 /// Does what is due; says whether there was something.
 fn step(collection: &Collection) -> Result<bool, Failure> {
-    collection.prepare_log()?;
     match collection.next_step(Goal::Bounded) {
         None => Ok(false),
         Some(step) => collection.step(&step, &Threads(1), &|_, _| true).map(|()| true),

@@ -14,7 +14,6 @@ use super::publish::Covered;
 use super::version::{OpenSegment, Version, vector_part};
 use crate::error::{Error, Result};
 use crate::ids::SegmentId;
-use crate::log::writer;
 use crate::schema::{IndexKind, IndexParams, Schema};
 use crate::segment::{
     FlatInput, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_graph, build_rows, merge_graph,
@@ -127,15 +126,6 @@ impl Collection {
             Step::Segments(Work::Merge(range)) => self.merge(range.clone(), executor, progress),
             Step::Segments(Work::Fields(at)) => self.index_fields(*at),
         }
-    }
-
-    /// Lays zeros out for the next log file, beside the writer.
-    ///
-    /// # Errors
-    /// `Io` or `NoSpace`.
-    pub fn prepare_log(&self) -> Result<()> {
-        let next = self.writer()?.lock().log.as_ref().map(writer::LogWriter::next_file_len);
-        next.map_or(Ok(()), |len| writer::prepare(&self.world, &self.dir.log(), len))
     }
 
     /// Seals the log file and turns the whole tail into a flat segment.

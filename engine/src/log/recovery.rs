@@ -5,7 +5,7 @@ use std::path::Path;
 use platform::World;
 use platform::fs::OpenMode;
 
-use super::file::{LOG_FILE_LEN_FIRST, read_up_to};
+use super::file::read_up_to;
 use super::scan::LogEnd;
 use super::writer::start_file;
 use crate::error::{ErrorKind, Result};
@@ -53,7 +53,7 @@ pub fn repair(world: &World, dir: &Path, end: &LogEnd) -> Result<()> {
     if end.lsn == name.start {
         // Nothing in this file was acknowledged, so it is begun anew, in one step over the old name: where the sync of the directory
         // failed once, a second one need not make that name durable. On a full disk the name that is there must do.
-        match start_file(world, dir, name, LOG_FILE_LEN_FIRST) {
+        match start_file(world, dir, name) {
             Err(error) if error.kind == ErrorKind::NoSpace => {}
             started => drop(started?),
         }

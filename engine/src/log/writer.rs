@@ -13,10 +13,12 @@ use crate::clock::CommitClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitTime, Lsn, Timeline};
 
-/// Name of a file of zeros that waits to become the next log file.
-const PREPARED: &str = "prepared.tmp";
 /// Name of a log file whose header is not yet written.
 const STARTING: &str = "starting.tmp";
+/// A file that holds less than this has no zeros laid out ahead: a command that writes one point shall not write thousands of zeros.
+const AHEAD_MIN: u64 = 8 << 10;
+/// Most zeros laid out at once.
+const AHEAD_MAX: u64 = 4 << 20;
 /// Zeros written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -39,6 +41,8 @@ pub struct LogWriter {
     end: Lsn,
     durable: Lsn,
     file_len: u64,
+    /// Offset up to which the file has its length and its blocks: appending below it changes no metadata.
+    laid_out: u64,
     /// Set once an append or a sync failed in a way that leaves the file unknown; nothing is acknowledged from then on.
     broken: Option<Error>,
 }
@@ -50,7 +54,7 @@ impl LogWriter {
     /// `Io` or `NoSpace` when the file cannot be made durable.
     pub fn start(world: &World, dir: &Path, timeline: Timeline, start: Lsn) -> Result<Self> {
         let name = LogFileName { start, timeline };
-        let file = start_file(world, dir, name, LOG_FILE_LEN_FIRST)?;
+        let file = start_file(world, dir, name)?;
         Ok(LogWriter {
             world: world.clone(),
             dir: dir.to_path_buf(),
@@ -59,6 +63,7 @@ impl LogWriter {
             end: start,
             durable: start,
             file_len: LOG_FILE_LEN_FIRST,
+            laid_out: name.header_len(),
             broken: None,
         })
     }
@@ -73,8 +78,19 @@ impl LogWriter {
     pub fn resume(world: &World, dir: &Path, end: &LogEnd) -> Result<Self> {
         let name = end.file.expect("a log that goes on has a file");
         let file = world.fs.open(&name.path(dir), OpenMode::ReadWrite)?;
+        let laid_out = file.len()?;
         let file_len = (end.lsn - name.start).next_power_of_two().clamp(LOG_FILE_LEN_FIRST, LOG_FILE_LEN_MAX);
-        Ok(LogWriter { world: world.clone(), dir: dir.to_path_buf(), name, file, end: end.lsn, durable: end.lsn, file_len, broken: None })
+        Ok(LogWriter {
+            world: world.clone(),
+            dir: dir.to_path_buf(),
+            name,
+            file,
+            end: end.lsn,
+            durable: end.lsn,
+            file_len,
+            laid_out,
+            broken: None,
+        })
     }
 
     /// Gives the position behind the last appended record.
@@ -121,12 +137,35 @@ impl LogWriter {
         }
         self.end += bytes.len() as u64;
         assert!(self.end.is_multiple_of(RECORD_ALIGN as u64), "records keep the alignment");
+        self.lay_out_ahead();
         Ok(bytes)
+    }
+
+    /// Writes zeros behind the record that reached the end of what is laid out, as many as the file holds already: the syncs of the records
+    /// that follow change no metadata, and take half the time. They become durable with the record.
+    fn lay_out_ahead(&mut self) {
+        let (reached, held) = (self.name.offset(self.end), self.end - self.name.start);
+        if reached <= self.laid_out || held < AHEAD_MIN {
+            return;
+        }
+        let to = (reached + held.min(AHEAD_MAX)).min(self.name.offset(self.name.start + self.file_len).max(reached));
+        let zeros = vec![0; CHUNK.min((to - reached) as usize)];
+        let mut at = reached;
+        while at < to {
+            let step = (to - at).min(CHUNK as u64);
+            if self.file.write_all_at(&zeros[..step as usize], at).is_err() {
+                // Only speed is lost; a device that fails says so again at the sync of the record.
+                break;
+            }
+            at += step;
+        }
+        self.laid_out = at;
     }
 
     /// Removes what a failed append left behind the end; when that fails too, the log is broken until it is opened again.
     fn cut_after(&mut self, error: Error) -> Error {
         let cut = self.file.set_len(self.name.offset(self.end));
+        self.laid_out = self.name.offset(self.end);
         if cut.is_err() || error.kind != ErrorKind::NoSpace {
             self.broken = Some(error.clone());
         }
@@ -159,6 +198,7 @@ impl LogWriter {
         assert!(end >= self.durable && end <= self.end, "only unsynced records are taken back");
         if end < self.end {
             self.end = end;
+            self.laid_out = self.name.offset(end);
             if let Err(error) = self.file.set_len(self.name.offset(end)) {
                 self.broken = Some(error.into());
             }
@@ -192,8 +232,8 @@ impl LogWriter {
             self.broken = Some(error.clone());
             return Err(error);
         }
-        self.file = start_file(&self.world, &self.dir, next, file_len).map_err(|error| self.go_back_from(next, error))?;
-        (self.name, self.file_len) = (next, file_len);
+        self.file = start_file(&self.world, &self.dir, next).map_err(|error| self.go_back_from(next, error))?;
+        (self.name, self.file_len, self.laid_out) = (next, file_len, next.header_len());
         assert_eq!(self.durable, next.start, "a new file begins where everything is synced");
         Ok(Some(sealed))
     }
@@ -205,12 +245,6 @@ impl LogWriter {
             self.broken = Some(error.clone());
         }
         error
-    }
-
-    /// Gives the length for which [`prepare`] should lay zeros out ahead of the next [`LogWriter::roll`].
-    #[must_use]
-    pub fn next_file_len(&self) -> u64 {
-        (self.file_len * 2).min(LOG_FILE_LEN_MAX)
     }
 
     /// Says by a record of its own that everything before is synced, so that later damage is not taken for a torn tail.
@@ -236,19 +270,13 @@ impl LogWriter {
     }
 }
 
-/// Creates a log file with its header, from prepared zeros where they wait, durably and under its final name last.
-pub(super) fn start_file(world: &World, dir: &Path, name: LogFileName, len: u64) -> Result<Arc<dyn File>> {
-    let (path, starting, prepared) = (name.path(dir), dir.join(STARTING), dir.join(PREPARED));
-    let ready = world.fs.metadata(&prepared)?.is_some_and(|meta| meta.len >= len.min(LOG_FILE_LEN_MAX));
+/// Creates a log file with its header, durably and under its final name last.
+pub(super) fn start_file(world: &World, dir: &Path, name: LogFileName) -> Result<Arc<dyn File>> {
+    let (path, starting) = (name.path(dir), dir.join(STARTING));
     if world.fs.metadata(&starting)?.is_some() {
         world.fs.remove_file(&starting)?;
     }
-    let file = if ready {
-        world.fs.rename(&prepared, &starting)?;
-        world.fs.open(&starting, OpenMode::ReadWrite)?
-    } else {
-        world.fs.open(&starting, OpenMode::CreateNew)?
-    };
+    let file = world.fs.open(&starting, OpenMode::CreateNew)?;
     file.write_all_at(&name.header(), 0)?;
     file.sync_all()?;
     drop(file);
@@ -257,41 +285,6 @@ pub(super) fn start_file(world: &World, dir: &Path, name: LogFileName, len: u64)
         world.fs.sync_dir(dir)?;
     }
     Ok(world.fs.open(&path, OpenMode::ReadWrite)?)
-}
-
-/// Lays out zeros for the next log file, so that appending to it changes no metadata: pre-zeroed files take twice the syncs a second.
-///
-/// Runs beside the writer; a file that is not ready in time is started without zeros.
-///
-/// # Errors
-/// `Io` or `NoSpace`; what was written is removed again.
-pub fn prepare(world: &World, dir: &Path, len: u64) -> Result<()> {
-    let path = dir.join(PREPARED);
-    if world.fs.metadata(&path)?.is_some() {
-        return Ok(());
-    }
-    let filling = dir.join("filling.tmp");
-    if world.fs.metadata(&filling)?.is_some() {
-        world.fs.remove_file(&filling)?;
-    }
-    let result = fill(world, &filling, len).and_then(|()| Ok(world.fs.rename(&filling, &path)?));
-    if result.is_err() && world.fs.metadata(&filling)?.is_some() {
-        world.fs.remove_file(&filling)?;
-    }
-    result
-}
-
-fn fill(world: &World, path: &Path, len: u64) -> Result<()> {
-    let file = world.fs.open(path, OpenMode::CreateNew)?;
-    let zeros = vec![0; CHUNK];
-    let mut at = 0;
-    while at < len {
-        let step = (len - at).min(CHUNK as u64);
-        file.write_all_at(&zeros[..step as usize], at)?;
-        at += step;
-    }
-    file.sync_all()?;
-    Ok(())
 }
 
 /// Removes temporaries that an earlier process left.

@@ -32,10 +32,9 @@ impl Driver {
             65..68 => self.drop_collection(),
             68..70 => self.undrop(),
             70..75 => self.read_beside(),
-            75..79 => self.compare(),
+            75..79 | 92..95 => self.compare(),
             79..83 => self.close(),
             83..92 => self.cause_trouble(),
-            92..95 => self.prepare(),
             _ => {
                 self.cut();
                 Ok(())
@@ -194,22 +193,6 @@ impl Driver {
                 } else {
                     self.go_on();
                 }
-                Ok(())
-            }
-        }
-    }
-
-    fn prepare(&mut self) -> Check {
-        if !self.profile.prepares {
-            return Ok(());
-        }
-        let Some(life) = self.pick()? else { return Ok(()) };
-        self.note(format!("zeros are laid out for life {life}"));
-        match self.open[&life].prepare_log() {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let fate = self.judge("laying out zeros", &error)?;
-                self.suffer(fate);
                 Ok(())
             }
         }

@@ -49,8 +49,6 @@ pub struct Profile {
     pub clock: bool,
     /// Whether there are enough points for a graph.
     pub graphs: bool,
-    /// Whether files of zeros are laid out ahead.
-    pub prepares: bool,
     /// How it ends.
     pub ending: Ending,
 }
@@ -71,7 +69,6 @@ impl Profile {
             failing_syncs: stream.chance(1, 4),
             clock: stream.chance(1, 6),
             graphs,
-            prepares: stream.chance(1, 40),
             ending: match stream.below(8) {
                 0..3 => Ending::Rot,
                 3 => Ending::Lie,
