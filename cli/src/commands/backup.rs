@@ -71,7 +71,7 @@ fn send(
 
 /// Says how much was sent. What wraps the log at the destination is sent too, so that the new bytes of a full backup are a few more than it needs.
 pub(super) fn new_part(all: u64, new: u64) -> String {
-    if new >= all { "all of them new".to_owned() } else { format!("{} of them new", bytes(new)) }
+    if new == all { "all of them new".to_owned() } else { format!("{} of them new", bytes(new)) }
 }
 
 fn as_text(report: &BackupReport) -> Vec<String> {

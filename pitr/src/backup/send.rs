@@ -13,7 +13,7 @@ use super::format::{ByteCounts, ObjectEntry, RangeEntry};
 use super::marker::Marker;
 use super::plan::{NeededObject, ObjectPlan, RangePlan};
 use crate::Progress;
-use crate::archive::extent::{self, EXTENT_OVERHEAD};
+use crate::archive::extent;
 use crate::archive::extent_stream::{stream_extent, stream_object};
 use crate::archive::stored::store_error;
 use crate::archive::{Archive, Key};
@@ -82,7 +82,7 @@ impl Sender<'_> {
             let put = self.destination().store.put_if_absent(&key.to_string(), extent::body(timeline, at, records));
             at = match put.map_err(|e| store_error(&e))? {
                 PutOutcome::Created => {
-                    self.bytes.new += len + EXTENT_OVERHEAD;
+                    self.bytes.new += len;
                     end
                 }
                 PutOutcome::Exists => self.compare(0, timeline, at, start, bytes)?.min(end),
