@@ -13,7 +13,6 @@ use super::merge::{self, SegmentSize, Work};
 use super::publish::Covered;
 use super::version::{OpenSegment, Version, vector_part};
 use crate::error::{Error, Result};
-use crate::ids::SegmentId;
 use crate::schema::{IndexKind, IndexParams, Schema};
 use crate::segment::{
     FlatInput, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_graph, build_rows, merge_graph,
@@ -307,10 +306,4 @@ impl Collection {
 
 fn segment_at(version: &Version, at: usize) -> Result<&Arc<OpenSegment>> {
     version.segments.get(at).ok_or_else(|| Error::internal(format!("the work was planned for segment {at} of {}", version.segments.len())))
-}
-
-/// Names a segment's objects; used by tests to see that a step kept or replaced them.
-#[must_use]
-pub fn object_ids(version: &Version) -> Vec<SegmentId> {
-    version.manifest.objects().map(|(id, _, _)| id).collect()
 }

@@ -111,12 +111,6 @@ impl LogWriter {
         self.name.timeline
     }
 
-    /// Gives the start of the file that is being written.
-    #[must_use]
-    pub fn file_start(&self) -> Lsn {
-        self.name.start
-    }
-
     /// Says whether the file has reached its length and the next record belongs into a new one.
     #[must_use]
     pub fn is_full(&self) -> bool {
