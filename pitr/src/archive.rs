@@ -1,5 +1,6 @@
 //! An archive: a location in an object store that holds the histories of collections.
 
+pub mod base;
 pub mod extent;
 pub mod extent_stream;
 pub mod ids;

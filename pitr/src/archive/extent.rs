@@ -8,6 +8,8 @@ use engine::error::{Error, Result};
 use engine::ids::{Lsn, Timeline};
 use platform::object_store::Body;
 
+use super::layout::Key;
+
 /// The eight bytes that an extent begins with.
 pub const EXTENT_MAGIC: [u8; 8] = *b"VECEXT\0\0";
 /// Version of the format.
@@ -21,7 +23,30 @@ pub const EXTENT_LEN_MAX: u64 = 128 << 20;
 /// Records are multiples of this many bytes.
 pub const RECORD_ALIGN: u64 = 64;
 
+/// Stored bytes of a seal, which no extent has: what ends a timeline competes with its next extent for one key (rule S17).
+pub const SEAL_LEN: u64 = 112;
+
 const _: () = assert!(EXTENT_OVERHEAD == 96);
+const _: () = assert!((SEAL_LEN - EXTENT_OVERHEAD) % RECORD_ALIGN != 0);
+
+/// An extent as a listing shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExtentRef {
+    /// Position of its first record byte.
+    pub start: Lsn,
+    /// Position behind its last one.
+    pub end: Lsn,
+    /// Whether it lies under `whole/`.
+    pub whole: bool,
+}
+
+impl ExtentRef {
+    /// Gives its key.
+    #[must_use]
+    pub fn key(&self, timeline: Timeline) -> Key {
+        if self.whole { Key::Whole(timeline, self.start) } else { Key::Extent(timeline, self.start) }
+    }
+}
 
 fn header(timeline: Timeline, start: Lsn) -> [u8; FILE_HEADER_LEN] {
     FileHeader { magic: EXTENT_MAGIC, version: EXTENT_VERSION, subject: timeline.0, number: start }.encode()

@@ -4,11 +4,11 @@ use engine::codec::checksum::{HASH_LEN, Hash, Hasher};
 use engine::error::{Error, Result};
 use engine::ids::{Lsn, Timeline};
 
-use super::extent::{EXTENT_OVERHEAD, RECORDS_OFFSET, check_header};
+use super::extent::{EXTENT_OVERHEAD, ExtentRef, RECORDS_OFFSET, check_header};
 use super::stored::{at, for_each_piece};
 use super::{Archive, Key};
 
-/// Streams the records of the extent `[start, end)` to `visit`, which is given each piece with its position.
+/// Streams the records of an extent to `visit`, which is given each piece with its position.
 ///
 /// What `visit` saw may be believed only after this returned: the hash is checked at the end.
 ///
@@ -17,11 +17,11 @@ use super::{Archive, Key};
 pub fn stream_extent(
     archive: &Archive,
     timeline: Timeline,
-    start: Lsn,
-    end: Lsn,
+    extent: ExtentRef,
     visit: &mut dyn FnMut(Lsn, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let key = Key::Extent(timeline, start).to_string();
+    let ExtentRef { start, end, .. } = extent;
+    let key = extent.key(timeline).to_string();
     let size = end - start + EXTENT_OVERHEAD;
     let content_end = size - HASH_LEN as u64;
     let (mut hasher, mut trailer, mut offset) = (Hasher::new(), Vec::with_capacity(HASH_LEN), 0_u64);

@@ -1,7 +1,7 @@
 //! Where everything lies in an archive: keys made and read. `docs/format/archive.md` is the document.
 
 use engine::error::{Error, Result};
-use engine::ids::{Incarnation, Lsn, Timeline};
+use engine::ids::{CommitTime, Incarnation, Lsn, Timeline};
 use engine::manifest::ManifestName;
 
 use super::ids::ObjectName;
@@ -20,16 +20,30 @@ pub enum Key {
     Collection(Incarnation),
     /// The description of a timeline.
     Timeline(Timeline),
-    /// Log bytes of a timeline from a position on.
+    /// Log bytes of a timeline from a position on, or the seal that ends it there.
     Extent(Timeline, Lsn),
+    /// The same bytes as several extents, put together: a whole log file.
+    Whole(Timeline, Lsn),
+    /// A boundary: extents below it may be gone, so that no seal below it counts.
+    Low(Timeline, Lsn),
     /// A manifest of a timeline.
     Manifest(Timeline, ManifestName),
+    /// Where the objects of a manifest are; with it, the manifest can be restored.
+    Base(Timeline, ManifestName),
     /// A byte copy of a local object.
     Object(ObjectName),
     /// A complete backup.
     Snapshot(String),
     /// The mark of an attempt that has not finished.
     Pin(String),
+    /// Everything that a database committed up to this time is archived.
+    Closed(Timeline, CommitTime),
+    /// A data key, wrapped, of an encrypted archive.
+    WrappedKey(u64),
+    /// What a collection of garbage decided to delete.
+    GarbagePlan(u64),
+    /// When stored objects were last read and found whole.
+    Ledger(u64),
     /// A name that this version does not know; it is left alone.
     Other,
 }
@@ -48,9 +62,20 @@ impl Key {
             ["timelines", id, "log", start] => {
                 Timeline::parse(id).ok().zip(parse_position(start)).map(|(id, start)| Key::Extent(id, start))
             }
+            ["timelines", id, "whole", start] => {
+                Timeline::parse(id).ok().zip(parse_position(start)).map(|(id, start)| Key::Whole(id, start))
+            }
+            ["timelines", id, "low", start] => Timeline::parse(id).ok().zip(parse_position(start)).map(|(id, start)| Key::Low(id, start)),
             ["timelines", id, "manifests", name] => {
                 Timeline::parse(id).ok().zip(ManifestName::parse(name)).map(|(id, name)| Key::Manifest(id, name))
             }
+            ["timelines", id, "bases", name] => {
+                Timeline::parse(id).ok().zip(ManifestName::parse(name)).map(|(id, name)| Key::Base(id, name))
+            }
+            ["databases", id, "closed", time] => Timeline::parse(id).ok().zip(parse_position(time)).map(|(id, time)| Key::Closed(id, time)),
+            ["keys", number] => parse_position(number).map(Key::WrappedKey),
+            ["gc", time] => parse_position(time).map(Key::GarbagePlan),
+            ["ledger", time] => parse_position(time).map(Key::Ledger),
             ["objects", name] => ObjectName::parse(name).ok().map(Key::Object),
             ["snapshots", name] => {
                 name.strip_suffix(".json").filter(|id| check_snapshot_id(id).is_ok()).map(|id| Key::Snapshot(id.to_owned()))
@@ -70,6 +95,13 @@ impl std::fmt::Display for Key {
             Key::Timeline(timeline) => write!(f, "timelines/{timeline}/timeline.json"),
             Key::Extent(timeline, start) => write!(f, "timelines/{timeline}/log/{start:020}"),
             Key::Manifest(timeline, name) => write!(f, "timelines/{timeline}/manifests/{name}"),
+            Key::Whole(timeline, start) => write!(f, "timelines/{timeline}/whole/{start:020}"),
+            Key::Low(timeline, start) => write!(f, "timelines/{timeline}/low/{start:020}"),
+            Key::Base(timeline, name) => write!(f, "timelines/{timeline}/bases/{name}"),
+            Key::Closed(database, time) => write!(f, "databases/{database}/closed/{time:020}"),
+            Key::WrappedKey(number) => write!(f, "keys/{number:020}"),
+            Key::GarbagePlan(time) => write!(f, "gc/{time:020}"),
+            Key::Ledger(time) => write!(f, "ledger/{time:020}"),
             Key::Object(name) => write!(f, "objects/{name}"),
             Key::Snapshot(id) => write!(f, "snapshots/{id}.json"),
             Key::Pin(id) => write!(f, "pins/{id}"),
@@ -124,6 +156,13 @@ mod tests {
             Key::Object(ObjectName([9; 16])),
             Key::Snapshot("a.b_c-1".to_owned()),
             Key::Pin("x".to_owned()),
+            Key::Whole(timeline, 128),
+            Key::Low(timeline, 192),
+            Key::Base(timeline, ManifestName { covered_lsn: 1, seq: 2, commit_time: 3 }),
+            Key::Closed(timeline, 5),
+            Key::WrappedKey(1),
+            Key::GarbagePlan(7),
+            Key::Ledger(8),
         ];
         for key in keys {
             assert_eq!(Key::parse(&key.to_string()), key);

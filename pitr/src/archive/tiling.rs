@@ -2,6 +2,7 @@
 
 use engine::ids::{Lsn, Timeline};
 
+use super::extent::ExtentRef;
 use super::listing::Listing;
 
 /// A stretch of one timeline's log.
@@ -25,11 +26,11 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn find(&self, timeline: Timeline, position: Lsn) -> Option<(Lsn, Lsn)> {
-        let (start, end) = self.listing.extent_at(timeline, position)?;
-        let Some(only) = self.only else { return Some((start, end)) };
+    fn find(&self, timeline: Timeline, position: Lsn) -> Option<(ExtentRef, Lsn)> {
+        let extent = self.listing.extent_at(timeline, position)?;
+        let Some(only) = self.only else { return Some((extent, extent.end)) };
         let allowed = only.iter().find(|s| s.timeline == timeline && s.start <= position && position < s.end)?;
-        Some((start, end.min(allowed.end)))
+        Some((extent, extent.end.min(allowed.end)))
     }
 }
 
@@ -38,8 +39,8 @@ impl Source<'_> {
 pub struct Piece {
     /// The number of the source.
     pub source: usize,
-    /// Where the extent begins.
-    pub extent: Lsn,
+    /// The extent.
+    pub extent: ExtentRef,
     /// First position taken from it.
     pub from: Lsn,
     /// Position behind the last one taken from it.
@@ -119,6 +120,6 @@ mod tests {
         let only = [stretch(0, 320)];
         let tiling = tile(&[all(&own), Source { listing: &parent, only: Some(&only) }], stretch(0, 640));
         assert_eq!(tiling.reached, 320);
-        assert_eq!(tiling.pieces[1], Piece { source: 1, extent: 0, from: 128, to: 320 });
+        assert_eq!(tiling.pieces[1], Piece { source: 1, extent: ExtentRef { start: 0, end: 640, whole: false }, from: 128, to: 320 });
     }
 }

@@ -13,7 +13,7 @@ use super::format::{ByteCounts, ObjectEntry, RangeEntry};
 use super::marker::Marker;
 use super::plan::{NeededObject, ObjectPlan, RangePlan};
 use crate::Progress;
-use crate::archive::extent;
+use crate::archive::extent::{self, ExtentRef};
 use crate::archive::extent_stream::{stream_extent, stream_object};
 use crate::archive::stored::store_error;
 use crate::archive::{Archive, Key};
@@ -85,25 +85,34 @@ impl Sender<'_> {
                     self.bytes.new += len;
                     end
                 }
-                PutOutcome::Exists => self.compare(0, timeline, at, start, bytes)?.min(end),
+                PutOutcome::Exists => self.compare(0, timeline, self.found_at(timeline, at)?, start, bytes)?.min(end),
             };
         }
         Ok(())
     }
 
-    /// Compares a whole extent with the records that lie in memory from `start` on; gives the position behind the extent.
-    fn compare(&self, source: usize, timeline: Timeline, extent_start: Lsn, start: Lsn, bytes: &[u8]) -> Result<Lsn> {
-        let archive = self.archives[source];
-        let key = Key::Extent(timeline, extent_start);
+    /// Looks at the extent that took the key of one that was to be sent.
+    fn found_at(&self, timeline: Timeline, start: Lsn) -> Result<ExtentRef> {
+        let (archive, key) = (self.destination(), Key::Extent(timeline, start));
         let size = archive.store.head(&key.to_string()).map_err(|e| store_error(&e))?;
-        let Some(extent_end) = size.and_then(|size| extent::end_of(extent_start, size)) else {
+        if size == Some(extent::SEAL_LEN) {
+            let error = Error::new(ErrorKind::Fenced, "another writer took this collection over");
+            return Err(archive.at(error, &key).with_hint("this copy of the data is no longer the one that is written"));
+        }
+        let end = size.and_then(|size| extent::end_of(start, size));
+        end.map(|end| ExtentRef { start, end, whole: false }).ok_or_else(|| {
             let error = Error::corrupt("an extent that is there already is cut off")
                 .with_expected("whole records", format!("{} bytes", size.unwrap_or(0)));
-            return Err(damaged(archive.at(error, &key)));
-        };
+            damaged(archive.at(error, &key))
+        })
+    }
+
+    /// Compares a whole extent with the records that lie in memory from `start` on; gives the position behind the extent.
+    fn compare(&self, source: usize, timeline: Timeline, found: ExtentRef, start: Lsn, bytes: &[u8]) -> Result<Lsn> {
+        let archive = self.archives[source];
         let end = start + bytes.len() as u64;
         let mut differs = false;
-        let compared = stream_extent(archive, timeline, extent_start, extent_end, &mut |at, piece| {
+        let compared = stream_extent(archive, timeline, found, &mut |at, piece| {
             let (from, to) = (at.max(start), (at + piece.len() as u64).min(end));
             if from < to {
                 differs |= piece[(from - at) as usize..(to - at) as usize] != bytes[(from - start) as usize..(to - start) as usize];
@@ -112,9 +121,9 @@ impl Sender<'_> {
         });
         compared.map_err(|error| if error.kind == ErrorKind::Corrupt { damaged(error) } else { error })?;
         if differs {
-            return Err(diverged(archive, timeline, extent_start));
+            return Err(diverged(archive, timeline, found.start));
         }
-        Ok(extent_end)
+        Ok(found.end)
     }
 
     /// Brings the destination to hold an object.

@@ -8,7 +8,7 @@ use engine::manifest::{MANIFEST_LEN_MAX, Manifest};
 
 use super::fetch_plan::{FetchPlan, ObjectFetch, RangeFetch};
 use crate::Progress;
-use crate::archive::extent::{RECORDS_OFFSET, end_of};
+use crate::archive::extent::RECORDS_OFFSET;
 use crate::archive::extent_stream::{stream_extent, stream_object};
 use crate::archive::stored::{for_each_piece, get_bounded};
 use crate::archive::{Archive, Key};
@@ -61,8 +61,8 @@ fn stream_range(plan: &FetchPlan, range: &RangeFetch, visit: &mut dyn FnMut(&Byt
     let mut hasher = Hasher::new();
     for piece in &range.tiling.pieces {
         let archive = &plan.archives[piece.source].0;
-        let key = Key::Extent(range.entry.timeline, piece.extent).to_string();
-        let offset = |position: u64| RECORDS_OFFSET + (position - piece.extent);
+        let key = piece.extent.key(range.entry.timeline).to_string();
+        let offset = |position: u64| RECORDS_OFFSET + (position - piece.extent.start);
         for_each_piece(&*archive.store, &key, offset(piece.from)..offset(piece.to), &mut |bytes| {
             hasher.update(&bytes);
             visit(&bytes)
@@ -79,15 +79,13 @@ fn stream_range(plan: &FetchPlan, range: &RangeFetch, visit: &mut dyn FnMut(&Byt
 fn find_damage(plan: &FetchPlan, range: &RangeFetch) -> Result<Error> {
     let timeline = range.entry.timeline;
     for piece in &range.tiling.pieces {
-        let (archive, listing) = &plan.archives[piece.source];
-        let size = listing.extents.get(&timeline).and_then(|extents| extents.get(&piece.extent)).copied();
-        let Some(end) = size.and_then(|size| end_of(piece.extent, size)) else { continue };
-        match stream_extent(archive, timeline, piece.extent, end, &mut |_, _| Ok(())) {
+        let (archive, _) = &plan.archives[piece.source];
+        match stream_extent(archive, timeline, piece.extent, &mut |_, _| Ok(())) {
             Err(error) if error.kind == ErrorKind::Corrupt => return Ok(error),
             streamed => streamed?,
         }
     }
-    let first = range.tiling.pieces.first().map_or(range.entry.start, |piece| piece.extent);
+    let first = range.tiling.pieces.first().map_or(range.entry.start, |piece| piece.extent.start);
     let error = Error::corrupt("the log does not match the hash that the backup states").with_offset(0);
     Ok(plan.archives[0].0.at(error, &Key::Extent(timeline, first)))
 }

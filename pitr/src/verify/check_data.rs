@@ -10,7 +10,7 @@ use engine::manifest::Manifest;
 
 use super::problem::{Problem, Problems};
 use crate::Progress;
-use crate::archive::extent::end_of;
+use crate::archive::extent::ExtentRef;
 use crate::archive::extent_stream::{stream_extent, stream_object};
 use crate::archive::{Archive, ArchiveId, Key, Listing, ObjectName};
 use crate::backup::format::{ObjectEntry, RangeEntry, SnapshotFile};
@@ -103,7 +103,7 @@ impl<'a> DataCheck<'a> {
     }
 
     /// Lists the extents of a timeline in all archives that the backups use, in the order of the log.
-    fn extents_of(&self, snapshots: &[&HeldSnapshot], timeline: Timeline) -> Vec<(Archive, Lsn, Lsn)> {
+    fn extents_of(&self, snapshots: &[&HeldSnapshot], timeline: Timeline) -> Vec<(Archive, ExtentRef)> {
         let mut archives: BTreeMap<ArchiveId, (Archive, Arc<Listing>)> = BTreeMap::new();
         for held in snapshots {
             for (archive, listing) in self.library.archives_of(&held.file) {
@@ -112,21 +112,20 @@ impl<'a> DataCheck<'a> {
         }
         let mut extents = Vec::new();
         for (archive, listing) in archives.into_values() {
-            let stored = listing.extents.get(&timeline).into_iter().flatten();
-            extents.extend(stored.filter_map(|(&start, &size)| end_of(start, size).map(|end| (archive.clone(), start, end))));
+            extents.extend(listing.extents_of(timeline).into_iter().map(|extent| (archive.clone(), extent)));
         }
-        extents.sort_by_key(|(_, start, end)| (*start, *end));
+        extents.sort_by_key(|(_, extent)| (extent.start, extent.end));
         extents
     }
 
-    fn check_log(&mut self, timeline: Timeline, mut ranges: Vec<OpenRange<'_>>, extents: &[(Archive, Lsn, Lsn)]) -> Result<()> {
+    fn check_log(&mut self, timeline: Timeline, mut ranges: Vec<OpenRange<'_>>, extents: &[(Archive, ExtentRef)]) -> Result<()> {
         let mut bad = Vec::new();
-        for (archive, start, end) in extents {
-            let (start, end) = (*start, *end);
+        for (archive, extent) in extents {
+            let ExtentRef { start, end, .. } = *extent;
             if !ranges.iter().any(|range| range.entry.start < end && start < range.entry.end) {
                 continue;
             }
-            let streamed = stream_extent(archive, timeline, start, end, &mut |at, piece| {
+            let streamed = stream_extent(archive, timeline, *extent, &mut |at, piece| {
                 ranges.iter_mut().for_each(|range| range.feed(at, piece));
                 Ok(())
             });

@@ -115,6 +115,7 @@ fn the_document_says_what_the_code_does() {
         ("EXTENT_OVERHEAD", crate::archive::extent::EXTENT_OVERHEAD),
         ("EXTENT_LEN_MAX", EXTENT_LEN_MAX),
         ("RECORD_ALIGN", RECORD_ALIGN),
+        ("SEAL_LEN", crate::archive::extent::SEAL_LEN),
         ("JSON_VERSION", u64::from(crate::archive::stored::JSON_VERSION)),
         ("JSON_LEN_MAX", crate::archive::stored::JSON_LEN_MAX),
         ("SNAPSHOT_LEN_MAX", SNAPSHOT_LEN_MAX),
@@ -128,9 +129,10 @@ fn the_document_says_what_the_code_does() {
     assert_eq!(fields, described, "fields of a description");
     for row in rows.iter().filter(|row| row[0].starts_with('`')) {
         let key = row[0].trim_matches('`');
-        let ids = ["<incarnation>", "<timeline>", "<name>"].iter().fold(key.to_owned(), |key, part| key.replace(part, T));
-        let numbers =
-            ["<start>", "<covered lsn>", "<seq>", "<commit time>"].iter().fold(ids, |key, part| key.replace(part, "00000000000000000007"));
+        let ids = ["<incarnation>", "<timeline>", "<database>", "<name>"].iter().fold(key.to_owned(), |key, part| key.replace(part, T));
+        let numbers = ["<start>", "<n>", "<time>", "<covered lsn>", "<seq>", "<commit time>"]
+            .iter()
+            .fold(ids, |key, part| key.replace(part, "00000000000000000007"));
         assert_ne!(Key::parse(&numbers.replace("<snapshot id>", "monday")), Key::Other, "{key}");
     }
 }
