@@ -27,7 +27,7 @@ pub const RECORD_ALIGN: u64 = 64;
 pub const SEAL_LEN: u64 = 112;
 
 const _: () = assert!(EXTENT_OVERHEAD == 96);
-const _: () = assert!((SEAL_LEN - EXTENT_OVERHEAD) % RECORD_ALIGN != 0);
+const _: () = assert!(!(SEAL_LEN - EXTENT_OVERHEAD).is_multiple_of(RECORD_ALIGN));
 
 /// An extent as a listing shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
