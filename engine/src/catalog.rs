@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use platform::World;
 
-pub use entry::{CatalogEntry, Origin};
+pub use entry::{ArchiveSettings, CatalogEntry, Durability, Origin};
 
+use crate::archived::Archived;
 use crate::clock::CommitClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitTime, Incarnation, Lsn, Timeline};
 use crate::log::record::{RecordDraft, RecordKind, SectionKind};
 use crate::log::scan::ScanOptions;
-use crate::log::{LogWriter, recovery, scan, writer};
+use crate::log::{LogWriter, Outgoing, outgoing, recovery, scan, writer};
 
 /// One life of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct CatalogState {
     pub dropped: Vec<Dropped>,
     /// Collection names by alias.
     pub aliases: BTreeMap<String, String>,
+    /// Where the writes of names are archived to; a name keeps it through drops and restores.
+    pub archives: BTreeMap<String, ArchiveSettings>,
 }
 
 impl CatalogState {
@@ -75,7 +78,11 @@ impl CatalogState {
         self.aliases.iter().filter(|(_, target)| *target == name).map(|(alias, _)| alias.clone()).collect()
     }
 
-    fn apply(&mut self, entry: &CatalogEntry, at: CommitTime) -> Result<()> {
+    /// Applies an entry that was committed at a time.
+    ///
+    /// # Errors
+    /// `Corrupt` when it does not fit what the catalog says.
+    pub fn apply(&mut self, entry: &CatalogEntry, at: CommitTime) -> Result<()> {
         let impossible = |what: &str| Error::corrupt(format!("the catalog does not make sense: {what}"));
         match entry {
             CatalogEntry::Create { name, incarnation, origin } => {
@@ -106,6 +113,12 @@ impl CatalogState {
             }
             CatalogEntry::DeleteAlias { alias } => {
                 self.aliases.remove(alias);
+            }
+            CatalogEntry::SetArchive { name, archive: Some(settings) } => {
+                self.archives.insert(name.clone(), settings.clone());
+            }
+            CatalogEntry::SetArchive { name, archive: None } => {
+                self.archives.remove(name);
             }
         }
         Ok(())
@@ -150,7 +163,8 @@ pub fn read_state(world: &World, data_dir: &Path) -> Result<CatalogView> {
         let end = scan::LogEnd { lsn: 0, proven: 0, clean: true, torn_to: 0, commit_time: 0, file: None };
         return Ok(CatalogView { state, database: None, commit_time: 0, clean: true, end });
     }
-    let scan = scan::scan(&*world.fs, &dir, ScanOptions { known_bad: world.known_bad, ..ScanOptions::default() })?;
+    let archived = Archived::read(&*world.fs, &dir)?.lsn();
+    let scan = scan::scan(&*world.fs, &dir, ScanOptions { archived, known_bad: world.known_bad, ..ScanOptions::default() })?;
     for record in &scan.records {
         if record.head.kind == RecordKind::Catalog {
             state.apply(&CatalogEntry::from_json(record.json()?)?, record.head.commit_time)?;
@@ -214,6 +228,14 @@ impl Catalog {
         }
         self.state = next;
         Ok(time)
+    }
+
+    /// Reads entries from a position on, as bytes that may leave the machine; `None` when there are none.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn outgoing(&self, world: &World, data_dir: &Path, from: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
+        outgoing::read(&*world.fs, &dir(data_dir), from, self.log.durable(), len_max)
     }
 
     /// Gives the position behind the last entry.

@@ -8,6 +8,7 @@ pub mod filter;
 pub mod indexer;
 pub mod merge;
 pub mod open;
+pub mod outgoing;
 pub mod publish;
 pub mod read;
 pub mod search;
@@ -62,6 +63,8 @@ pub struct Collection {
     maintenance: Mutex<()>,
     /// Keeps what a reader reads from being cleared away.
     pin: Option<Pin>,
+    /// How far the archive has come, where there is one.
+    archiving: outgoing::Archiving,
 }
 
 /// What only the one writer touches.

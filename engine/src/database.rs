@@ -1,5 +1,6 @@
 //! A data directory: its lock, its catalog, its collections; who may do what at the same time (rules S13, S14, S28).
 
+mod archiving;
 mod changes;
 mod lock;
 
@@ -63,6 +64,7 @@ impl Database {
         world.fs.create_dir_all(&dropped_dir(dir))?;
         let lock = lock::take(world, dir, options.lock_wait)?;
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
+        clock.follow(archiving::closed(world, dir)?, options.accept_clock)?;
         let catalog = Catalog::open(world, dir, &clock, options.accept_clock)?;
         let database = Database {
             world: world.clone(),

@@ -1,5 +1,6 @@
 //! Durable collections: log, segments, manifests, recovery and search.
 
+pub mod archived;
 pub mod batch;
 pub mod catalog;
 pub mod clock;

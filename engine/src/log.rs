@@ -3,6 +3,8 @@
 //! `docs/format/log.md` is the document of the bytes; [`record`] and [`mod@file`] are its module.
 
 pub mod file;
+pub mod lost;
+pub mod outgoing;
 pub mod payload_blocks;
 pub mod record;
 pub mod recovery;
@@ -11,6 +13,7 @@ pub mod sealed;
 pub mod writer;
 
 pub use file::LogFileName;
+pub use outgoing::Outgoing;
 pub use record::{Record, RecordDraft, RecordKind, SectionKind};
 pub use scan::{LogEnd, Scan};
 pub use sealed::{LogMap, PayloadCache};

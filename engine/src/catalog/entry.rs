@@ -22,6 +22,30 @@ pub enum Origin {
     },
 }
 
+/// When a write is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Once it is synced here.
+    #[default]
+    Fsync,
+    /// Once it is archived.
+    Archive,
+}
+
+/// Where a name's writes are archived to, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveSettings {
+    /// The archive's location.
+    pub url: String,
+    /// When a write is acknowledged.
+    pub durability: Durability,
+    /// Bytes of log that may wait; beyond it writes are turned away.
+    pub backlog_limit: u64,
+    /// Longest time that a synced write waits before it is sent, microseconds.
+    pub delay: u64,
+}
+
 /// One change of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
@@ -73,6 +97,13 @@ pub enum CatalogEntry {
         /// The alias.
         alias: String,
     },
+    /// What is written under a name is archived continuously from now on, or not any more.
+    SetArchive {
+        /// The name; it keeps the setting through drops and restores.
+        name: String,
+        /// Where to and how; `None`: no more.
+        archive: Option<ArchiveSettings>,
+    },
 }
 
 impl CatalogEntry {
@@ -111,6 +142,7 @@ mod tests {
             CatalogEntry::Purge { incarnation },
             CatalogEntry::SetAlias { alias: alias.clone(), name },
             CatalogEntry::DeleteAlias { alias },
+            CatalogEntry::SetArchive { name: "n".to_owned(), archive: None },
         ];
         let rows = table_rows(include_str!("../../../docs/format/catalog.md"));
         assert_eq!(rows.len(), entries.len() + 2, "one row an entry");

@@ -12,6 +12,7 @@ use platform::fs::{FileSystem, OpenMode};
 
 use super::version::{OpenSegment, Version};
 use super::{Collection, Writer};
+use crate::archived::Archived;
 use crate::clock::CommitClock;
 use crate::error::{Error, Result};
 use crate::ids::{Incarnation, Lsn, Timeline};
@@ -65,7 +66,9 @@ struct Found {
 
 fn find(world: &World, dir: &CollectionDir, manifest: Manifest) -> Result<Found> {
     let fs = &*world.fs;
-    let options = ScanOptions { from: manifest.covered_lsn, known_bad: world.known_bad, ..ScanOptions::default() };
+    // Read before the scan: what was archived by then is in the log by then.
+    let archived = Archived::read(fs, dir.root())?.lsn();
+    let options = ScanOptions { from: manifest.covered_lsn, archived, known_bad: world.known_bad, ..ScanOptions::default() };
     let scan = scan::scan(fs, &dir.log(), options)?;
     let log = Arc::new(LogMap::new(sealed_files(fs, dir, scan.end.file.map(|name| name.start), &manifest)?));
     let segments = open_segments(fs, dir, &manifest)?;
@@ -232,6 +235,7 @@ impl Collection {
             writer: log.map(|log| Mutex::new(Writer { version, log })),
             maintenance: Mutex::new(()),
             pin,
+            archiving: super::outgoing::Archiving::default(),
         }
     }
 

@@ -97,6 +97,7 @@ impl Collection {
     /// When an invariant of the collection is broken.
     pub fn write_all(&self, operations: Vec<WriteOperation>) -> Result<Vec<Result<Ack>>> {
         let writer = self.writer()?;
+        self.check_backlog()?;
         let answers: Vec<_> = operations.iter().map(|_| Arc::new(Mutex::new(None))).collect();
         let pending = operations.into_iter().zip(&answers).map(|(operation, answer)| Pending { operation, answer: answer.clone() });
         self.queue.lock().extend(pending);

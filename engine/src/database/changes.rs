@@ -58,7 +58,7 @@ impl Database {
         result
     }
 
-    fn commit(&self, entry: &CatalogEntry) -> Result<()> {
+    pub(super) fn commit(&self, entry: &CatalogEntry) -> Result<()> {
         let catalog = self.writable()?;
         let commit = || catalog.lock().commit(entry, &self.clock).map(|_| ());
         match (&self.reserve, entry) {
@@ -195,7 +195,11 @@ impl Database {
 
     fn purge_expired(&self) -> Result<()> {
         let now = self.clock.wall_now();
-        for dropped in self.state().dropped.iter().filter(|d| d.dropped + DROP_GRACE_MICROS < now) {
+        let state = self.state();
+        for dropped in state.dropped.iter().filter(|d| d.dropped + DROP_GRACE_MICROS < now) {
+            if state.archives.contains_key(&dropped.name) && !self.is_archived(dropped.life.incarnation) {
+                continue;
+            }
             self.commit(&CatalogEntry::Purge { incarnation: dropped.life.incarnation })?;
         }
         Ok(())

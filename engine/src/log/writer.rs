@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use platform::World;
 use platform::fs::{File, OpenMode};
 
 use super::file::{LOG_FILE_LEN_FIRST, LOG_FILE_LEN_MAX, LogFileName};
-use super::record::{RECORD_ALIGN, RecordDraft, RecordKind};
+use super::record::{RECORD_ALIGN, Record, RecordDraft, RecordKind};
 use super::scan::LogEnd;
 use crate::clock::CommitClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -133,6 +134,30 @@ impl LogWriter {
         assert!(self.end.is_multiple_of(RECORD_ALIGN as u64), "records keep the alignment");
         self.lay_out_ahead();
         Ok(bytes)
+    }
+
+    /// Appends records as they were written once, and that this log lost: they are durable when this returns.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are not the records of this timeline that come next, `Io` or `NoSpace`.
+    pub fn append_lost(&mut self, records: &Bytes) -> Result<()> {
+        self.check_usable()?;
+        let start = self.end;
+        while self.end < start + records.len() as u64 {
+            let record = Record::parse(records.slice((self.end - start) as usize..), self.end)?;
+            record.verify()?;
+            if record.head.lineage != self.name.timeline {
+                let error = Error::corrupt("a record of another timeline was to be appended").with_offset(self.end);
+                return Err(error.with_expected(self.name.timeline, record.head.lineage));
+            }
+            let (bytes, offset) = (&records[(self.end - start) as usize..][..record.head.record_len], self.name.offset(self.end));
+            if let Err(error) = self.file.write_all_at(bytes, offset) {
+                return Err(self.cut_after(error.into()));
+            }
+            self.end = record.head.end();
+        }
+        assert_eq!(self.end, start + records.len() as u64, "whole records were appended");
+        self.sync()
     }
 
     /// Writes zeros behind the record that reached the end of what is laid out, as many as the file holds already: the syncs of the records

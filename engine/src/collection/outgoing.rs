@@ -1,0 +1,82 @@
+//! What leaves a collection for its archive: synced operations, a manifest pinned while it is sent, and a limit to what may wait.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Collection;
+use super::snapshot::Snapshot;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Lsn;
+use crate::log::{Outgoing, outgoing};
+use crate::manifest::store;
+
+/// How far the archive has come with a collection that is written.
+#[derive(Debug)]
+pub(super) struct Archiving {
+    archived: AtomicU64,
+    backlog_limit: AtomicU64,
+}
+
+impl Default for Archiving {
+    fn default() -> Self {
+        Archiving { archived: AtomicU64::new(0), backlog_limit: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Collection {
+    /// Reads operations from a position on, as bytes that may leave the machine: synced, every record checked. `None` when there are none.
+    ///
+    /// # Errors
+    /// `Corrupt` naming file and offset, `Io`.
+    pub fn outgoing(&self, from: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
+        // What a version shows was synced before it was published.
+        outgoing::read(&*self.world.fs, &self.dir.log(), from, self.version().lsn_end, len_max)
+    }
+
+    /// Waits until every write that has its commit time is durable and visible, or refused.
+    pub fn barrier(&self) {
+        if let Some(writer) = &self.writer {
+            drop(writer.lock());
+        }
+    }
+
+    /// Takes a snapshot whose files stay though newer manifests are published meanwhile.
+    ///
+    /// # Errors
+    /// As [`Collection::open_read`].
+    pub fn pinned_snapshot(&self) -> Result<(Snapshot, store::Pin)> {
+        loop {
+            let pin = store::pin_newest(&self.world, &self.dir)?;
+            let snapshot = self.snapshot();
+            if snapshot.manifest().file_name() == pin.manifest.file_name() {
+                return Ok((snapshot, pin));
+            }
+            // A manifest is on the disk a moment before the version that uses it.
+            self.world.clock.sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
+    /// Notes how far the archive has come, and how many bytes may wait for it.
+    pub fn set_archived(&self, archived: Lsn, backlog_limit: u64) {
+        self.archiving.archived.store(archived, Ordering::Release);
+        self.archiving.backlog_limit.store(backlog_limit, Ordering::Release);
+    }
+
+    /// Gives the position that the archive has reached, as far as this process was told.
+    #[must_use]
+    pub fn archived(&self) -> Lsn {
+        self.archiving.archived.load(Ordering::Acquire)
+    }
+
+    /// Refuses a write while too much waits to be archived.
+    pub(super) fn check_backlog(&self) -> Result<()> {
+        let limit = self.archiving.backlog_limit.load(Ordering::Acquire);
+        let waiting = self.current.load().lsn_end.saturating_sub(self.archived());
+        if waiting <= limit {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unreachable, "too much of the log waits to be archived; nothing was written")
+            .with_object(&self.name)
+            .with_expected(format!("at most {limit} bytes waiting"), format!("{waiting} bytes"))
+            .with_hint("bring the archive back (\"vectra archive status\" says what fails), raise --backlog-limit, or \"vectra archive disable\" it"))
+    }
+}

@@ -1,0 +1,121 @@
+//! Whole operations of a log as bytes that may leave the machine: synced, every record checked, cut where an operation ends.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use platform::fs::{FileSystem, OpenMode};
+
+use super::file::{self, LogFileName};
+use super::record::{Record, RecordKind};
+use crate::error::{Error, Result};
+use crate::ids::{CommitTime, Lsn, Timeline};
+
+/// Consecutive operations of one timeline.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The timeline that wrote them.
+    pub timeline: Timeline,
+    /// Position of the first record.
+    pub start: Lsn,
+    /// The records, byte for byte.
+    pub bytes: Bytes,
+    /// Commit time of the last of them.
+    pub commit_time: CommitTime,
+    /// How many operations there are, marks of durability apart.
+    pub operations: u64,
+    /// Whether they end with their file, and that file is sealed.
+    pub ends_file: bool,
+}
+
+impl Outgoing {
+    /// Gives the position behind the last record.
+    #[must_use]
+    pub fn end(&self) -> Lsn {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+/// Reads operations from a position on, up to `end`, of one file: about `len_max` bytes, more when the first operation is larger.
+///
+/// `end` is what the log's writer knows to be synced.
+///
+/// # Errors
+/// `Corrupt` naming file and offset when a record is not what was written, or when no file holds the position; `Io`.
+///
+/// # Panics
+/// When `from` lies behind `end`.
+pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
+    assert!(from <= end, "what was sent was there");
+    if from == end {
+        return Ok(None);
+    }
+    let names = file::list(fs, dir)?;
+    let index = names.partition_point(|name| name.start <= from).checked_sub(1);
+    let missing = || Error::corrupt("no log file holds a position that is to be archived").with_file(dir).with_offset(from);
+    let index = index.ok_or_else(missing)?;
+    let name = names[index];
+    let file_end = names.get(index + 1).map(|next| next.start);
+    let stop = file_end.unwrap_or(end).min(end);
+    if stop <= from {
+        return Err(missing());
+    }
+    let file = fs.open(&name.path(dir), OpenMode::Read)?;
+    let mut len = len_max.clamp(1, stop - from);
+    loop {
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, name.offset(from))?;
+        let found = whole_operations(&name, from, Bytes::from(bytes)).map_err(|error| {
+            let at = error.offset.unwrap_or(from).max(from);
+            error.with_file(file.path()).with_offset(name.offset(at))
+        })?;
+        if let Some(mut found) = found {
+            found.ends_file = file_end == Some(found.end());
+            return Ok(Some(found));
+        }
+        if len == stop - from {
+            return Err(Error::corrupt("an operation does not end where the log does")
+                .with_file(file.path())
+                .with_offset(name.offset(from)));
+        }
+        len = (len * 2).min(stop - from);
+    }
+}
+
+/// Cuts bytes behind the last operation that is whole in them; `None` when not even the first is.
+fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Option<Outgoing>> {
+    let mut found: Option<Outgoing> = None;
+    let (mut at, mut operations) = (from, 0);
+    let end = from + bytes.len() as u64;
+    while at < end {
+        let rest = bytes.slice((at - from) as usize..);
+        let Some((record_len, _)) = super::record::RecordHead::claimed_lens(&rest) else {
+            if rest.len() < super::record::FIXED_HEAD_LEN {
+                break;
+            }
+            return Err(Error::corrupt("no record begins here").with_offset(at));
+        };
+        if record_len > rest.len() {
+            break;
+        }
+        let record = Record::parse(rest, at).map_err(|error| error.with_offset(at))?;
+        record.verify().map_err(|error| if error.offset.is_some() { error } else { error.with_offset(at) })?;
+        if record.head.lineage != name.timeline {
+            return Err(Error::corrupt("a record of another timeline lies here")
+                .with_offset(at)
+                .with_expected(name.timeline, record.head.lineage));
+        }
+        at = record.head.end();
+        if !record.head.more_follows {
+            operations += u64::from(record.head.kind != RecordKind::Durable);
+            found = Some(Outgoing {
+                timeline: name.timeline,
+                start: from,
+                bytes: bytes.slice(..(at - from) as usize),
+                commit_time: record.head.commit_time,
+                operations,
+                ends_file: false,
+            });
+        }
+    }
+    Ok(found)
+}
