@@ -1,7 +1,11 @@
 //! What outlives a machine: archive, backups and restore.
 
 pub mod archive;
+pub mod archiver;
 pub mod backup;
+pub mod doctor;
+pub mod encryption;
+pub mod fence;
 pub mod restore;
 pub mod time_text;
 pub mod timeline;

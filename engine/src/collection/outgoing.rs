@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+
 use super::Collection;
 use super::snapshot::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +32,14 @@ impl Collection {
     pub fn outgoing(&self, from: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
         // What a version shows was synced before it was published.
         outgoing::read(&*self.world.fs, &self.dir.log(), from, self.version().lsn_end, len_max)
+    }
+
+    /// Reads log bytes between two positions as they lie here, to compare them with others.
+    ///
+    /// # Errors
+    /// `Corrupt` when the log does not hold them, `Io`.
+    pub fn outgoing_bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
+        outgoing::bytes(&*self.world.fs, &self.dir.log(), from, to)
     }
 
     /// Waits until every write that has its commit time is durable and visible, or refused.

@@ -50,6 +50,22 @@ impl Database {
         self.writable()?.lock().outgoing(&self.world, &self.dir, from, len_max)
     }
 
+    /// Reads bytes of the catalog's log between two positions, to compare them with others.
+    ///
+    /// # Errors
+    /// `Corrupt` when the log does not hold them, `Io`.
+    pub fn catalog_bytes(&self, from: Lsn, to: Lsn) -> Result<bytes::Bytes> {
+        crate::log::outgoing::bytes(&*self.world.fs, &self.catalog_dir(), from, to)
+    }
+
+    /// Gives the position behind the last durable entry of the catalog.
+    ///
+    /// # Errors
+    /// `Locked` on a reader.
+    pub fn catalog_end(&self) -> Result<Lsn> {
+        Ok(self.writable()?.lock().end())
+    }
+
     /// Gives the directory of the catalog's log.
     #[must_use]
     pub fn catalog_dir(&self) -> PathBuf {

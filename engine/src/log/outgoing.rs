@@ -81,6 +81,28 @@ pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) 
     }
 }
 
+/// Reads the bytes of records between two positions as they lie in the files, wherever records begin; for comparing.
+///
+/// # Errors
+/// `Corrupt` when no file holds them, `Io`.
+pub fn bytes(fs: &dyn FileSystem, dir: &Path, from: Lsn, to: Lsn) -> Result<Bytes> {
+    assert!(from <= to, "a range does not run backwards");
+    let names = file::list(fs, dir)?;
+    let (mut at, mut out) = (from, Vec::with_capacity((to - from) as usize));
+    while at < to {
+        let index = names.partition_point(|name| name.start <= at).checked_sub(1);
+        let name = index.map(|index| names[index]);
+        let name = name.ok_or_else(|| Error::corrupt("no log file holds a position").with_file(dir).with_offset(at))?;
+        let next = names.iter().find(|other| other.start > at).map_or(to, |next| next.start.min(to));
+        let file = fs.open(&name.path(dir), OpenMode::Read)?;
+        let mut part = vec![0; (next - at) as usize];
+        file.read_exact_at(&mut part, name.offset(at))?;
+        out.extend_from_slice(&part);
+        at = next;
+    }
+    Ok(Bytes::from(out))
+}
+
 /// Cuts bytes behind the last operation that is whole in them; `None` when not even the first is.
 fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Option<Outgoing>> {
     let mut found: Option<Outgoing> = None;

@@ -37,6 +37,8 @@ pub struct Listing {
     pub snapshots: Vec<String>,
     /// Ids of attempts that left their mark.
     pub pins: Vec<String>,
+    /// What readers hold.
+    pub readers: Vec<ObjectName>,
     /// Every key that is known, with its size.
     pub sizes: BTreeMap<String, u64>,
 }
@@ -48,6 +50,15 @@ impl Listing {
     /// Those of the store.
     pub fn read(store: &dyn ObjectStore) -> Result<Self> {
         let listed = store.list("").map_err(|e| store_error(&e))?;
+        Ok(Listing::of(listed.into_iter().map(|meta| (meta.key, meta.size))))
+    }
+
+    /// Lists what lies below a prefix that ends in '/'.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn read_below(store: &dyn ObjectStore, prefix: &str) -> Result<Self> {
+        let listed = store.list(prefix).map_err(|e| store_error(&e))?;
         Ok(Listing::of(listed.into_iter().map(|meta| (meta.key, meta.size))))
     }
 
@@ -84,6 +95,7 @@ impl Listing {
                 }
                 Key::Snapshot(id) => listing.snapshots.push(id),
                 Key::Pin(id) => listing.pins.push(id),
+                Key::Reader(name) => listing.readers.push(name),
                 Key::Archive | Key::Manifest(..) | Key::WrappedKey(_) | Key::GarbagePlan(_) | Key::Ledger(_) => {}
             }
             listing.sizes.insert(key, size);

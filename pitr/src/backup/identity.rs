@@ -26,7 +26,7 @@ pub struct CollectionFile {
 }
 
 /// Puts the descriptions of a collection's life and of the timelines of its history, where they are not there yet.
-pub(super) fn put_identity(database: &Database, collection: &Collection, snapshot: &Snapshot, archive: &Archive) -> Result<()> {
+pub(crate) fn put_identity(database: &Database, collection: &Collection, snapshot: &Snapshot, archive: &Archive) -> Result<()> {
     let incarnation = collection.incarnation();
     let created = database.state().collections.get(collection.name()).map_or(0, |life| life.created);
     let file = CollectionFile { format: JSON_VERSION, incarnation, name: collection.name().to_owned(), created };
