@@ -1,9 +1,10 @@
 //! Object stores: the blocking interface, and what holds for every store.
 //!
 //! A key is a path of parts joined by '/'; an object is put once and never changed, and no key is
-//! the directory of another. [`open_directory`] gives a store outside of the process, [`sim`] is one
-//! on any [`crate::fs::FileSystem`] (so on a simulated disk that loses power), [`faulty`] spoils the
-//! replies of another store, and [`conformance`] holds what each of them must do.
+//! the directory of another. [`open_directory`] and [`open_url`] give stores outside of the process,
+//! [`sim`] is one on any [`crate::fs::FileSystem`] (so on a simulated disk that loses power),
+//! [`faulty`] spoils the replies of another store, [`retry`] tries again where replies are spoilt, and
+//! [`conformance`] holds what each of them must do.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -15,9 +16,14 @@ pub mod conformance;
 pub mod faulty;
 mod local;
 mod real;
+mod remote;
+pub mod retry;
 pub mod sim;
+mod url;
 
 pub use real::open_directory;
+pub use remote::{RemoteOptions, open_url};
+pub use url::{Scheme, StoreUrl, check_endpoint};
 
 /// The content of an object, in pieces that are chained and not copied.
 pub type Body = Vec<Bytes>;
@@ -33,6 +39,8 @@ pub enum StoreErrorKind {
     Unreachable,
     /// The store has no room.
     NoSpace,
+    /// What is stored is not what was put.
+    Corrupt,
     /// Everything else, a key that is not allowed included.
     Other,
 }
@@ -98,6 +106,19 @@ pub trait ObjectStore: Send + Sync + Debug {
     /// who must know reads it back.
     fn put_if_absent(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError>;
 
+    /// Puts an object under a key that nobody else ever puts to, a random one.
+    ///
+    /// The promises are those of [`ObjectStore::put_if_absent`], except that two puts of one key at
+    /// the same moment may both say that they created it. A store in a network may send a large body
+    /// in parts, several at a time.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ObjectStore::put_if_absent`] does.
+    fn put_unique(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
+        self.put_if_absent(key, body)
+    }
+
     /// Returns an object.
     ///
     /// # Errors
@@ -143,6 +164,10 @@ impl<S: ObjectStore + ?Sized> ObjectStore for Arc<S> {
 
     fn put_if_absent(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
         (**self).put_if_absent(key, body)
+    }
+
+    fn put_unique(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
+        (**self).put_unique(key, body)
     }
 
     fn get(&self, key: &str) -> Result<Bytes, StoreError> {

@@ -122,6 +122,10 @@ impl ObjectStore for FaultyStore {
         self.call("put", key, |inner| inner.put_if_absent(key, body))
     }
 
+    fn put_unique(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
+        self.call("put", key, |inner| inner.put_unique(key, body))
+    }
+
     fn get(&self, key: &str) -> Result<Bytes, StoreError> {
         self.call("get", key, |inner| inner.get(key)).map(|body| self.shorten(body))
     }

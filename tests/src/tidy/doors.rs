@@ -33,12 +33,17 @@ const INDEX_DOORS: [Door; 8] = [
     Door { path: "std::thread::scope", open_in: &[], instead: "run jobs on the `Executor` that the caller gives" },
 ];
 
-const OBJECT_STORE: &[&str] = &["platform/src/object_store/real"];
+const OBJECT_STORE: &[&str] = &["platform/src/object_store/real", "platform/src/object_store/remote"];
+
+const TOKIO: &[&str] = &["platform/src/object_store/real", "platform/src/object_store/remote", "server/"];
 
 /// Crates that one file wraps. Tests, fuzzers and benches are not the product: they are left alone.
-const CRATE_DOOR_LIST: [Door; 5] = [
-    Door { path: "tokio", open_in: &["platform/src/object_store/real", "server/"], instead: "platform::object_store" },
+const CRATE_DOOR_LIST: [Door; 8] = [
+    Door { path: "tokio", open_in: TOKIO, instead: "platform::object_store" },
+    Door { path: "futures_util", open_in: TOKIO, instead: "platform::object_store" },
     Door { path: "object_store", open_in: OBJECT_STORE, instead: "crate::object_store, the blocking trait" },
+    Door { path: "reqwest", open_in: OBJECT_STORE, instead: "platform::object_store" },
+    Door { path: "rustls", open_in: OBJECT_STORE, instead: "platform::object_store" },
     Door { path: "memmap2", open_in: &["platform/src/fs/mmap.rs"], instead: "platform::fs::File::map" },
     Door { path: "getrandom", open_in: &["platform/src/random"], instead: "platform::random" },
     Door { path: "rustix", open_in: &["platform/src/"], instead: "platform::fs or platform::process" },
