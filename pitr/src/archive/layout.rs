@@ -36,6 +36,8 @@ pub enum Key {
     Snapshot(String),
     /// The mark of an attempt that has not finished.
     Pin(String),
+    /// What somebody who reads here holds: a restore, a branch.
+    Reader(ObjectName),
     /// Everything that a database committed up to this time is archived.
     Closed(Timeline, CommitTime),
     /// A data key, wrapped, of an encrypted archive.
@@ -80,6 +82,7 @@ impl Key {
             ["snapshots", name] => {
                 name.strip_suffix(".json").filter(|id| check_snapshot_id(id).is_ok()).map(|id| Key::Snapshot(id.to_owned()))
             }
+            ["readers", name] => ObjectName::parse(name).ok().map(Key::Reader),
             ["pins", id] => check_snapshot_id(id).ok().map(|()| Key::Pin(id.to_owned())),
             _ => None,
         };
@@ -105,6 +108,7 @@ impl std::fmt::Display for Key {
             Key::Object(name) => write!(f, "objects/{name}"),
             Key::Snapshot(id) => write!(f, "snapshots/{id}.json"),
             Key::Pin(id) => write!(f, "pins/{id}"),
+            Key::Reader(name) => write!(f, "readers/{name}"),
             Key::Other => f.write_str("?"),
         }
     }
@@ -156,6 +160,7 @@ mod tests {
             Key::Object(ObjectName([9; 16])),
             Key::Snapshot("a.b_c-1".to_owned()),
             Key::Pin("x".to_owned()),
+            Key::Reader(ObjectName([8; 16])),
             Key::Whole(timeline, 128),
             Key::Low(timeline, 192),
             Key::Base(timeline, ManifestName { covered_lsn: 1, seq: 2, commit_time: 3 }),
