@@ -40,13 +40,15 @@ impl Archive {
     /// Opens an archive for reading; nothing is written.
     ///
     /// # Errors
-    /// `NotFound` when the location holds none, `Incomplete` when it holds parts of one, `Corrupt`, `NewerFormat`, those of the store.
+    /// `NotFound` when the location holds none, `Incomplete` when it holds parts of one, `Unreachable` when it is encrypted and the store
+    /// was not unlocked, `Corrupt`, `NewerFormat`, those of the store.
     pub fn open(store: &Arc<dyn ObjectStore>) -> Result<Self> {
         let found = store.head(layout::ARCHIVE_KEY).map_err(|e| stored::store_error(&e))?;
         if found.is_none() {
             return Err(no_archive(&**store)?);
         }
-        let file: ArchiveFile = stored::get_json(&**store, layout::ARCHIVE_KEY, "archive's description")?;
+        let file: Result<ArchiveFile> = stored::get_json(&**store, layout::ARCHIVE_KEY, "archive's description");
+        let file = file.map_err(|error| crate::encryption::explain_locked(error, &**store))?;
         Ok(Archive { store: store.clone(), id: file.archive })
     }
 

@@ -28,6 +28,7 @@ pub fn store_error(error: &StoreError) -> Error {
         StoreErrorKind::AccessDenied => (ErrorKind::Unreachable, "give this user access to the location"),
         StoreErrorKind::Unreachable => (ErrorKind::Unreachable, "check that the location can be reached, and run the command again"),
         StoreErrorKind::NoSpace => (ErrorKind::NoSpace, "free space at the location, and run the command again: what was sent is used"),
+        StoreErrorKind::Corrupt => (ErrorKind::Corrupt, "copy it again from a good copy, or name another backup"),
         StoreErrorKind::Other => (ErrorKind::Io, "look at the location itself"),
     };
     let made = Error::new(kind, error.to_string()).with_hint(hint);
@@ -75,6 +76,14 @@ fn stated_size(stored: &[u8]) -> Option<u64> {
 /// # Errors
 /// `Incomplete` when it is cut off, `Corrupt` when it is damaged, `NewerFormat` when a later version wrote it.
 pub fn decode_json<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T> {
+    decode_json_up_to(JSON_VERSION, what, stored)
+}
+
+/// Reads a JSON object of a version up to `version_max`, as [`decode_json`] does.
+///
+/// # Errors
+/// As [`decode_json`].
+pub fn decode_json_up_to<T: DeserializeOwned>(version_max: u32, what: &str, stored: &[u8]) -> Result<T> {
     #[derive(serde::Deserialize)]
     struct Version {
         format: u32,
@@ -91,8 +100,8 @@ pub fn decode_json<T: DeserializeOwned>(what: &str, stored: &[u8]) -> Result<T> 
     }
     let wrong = |e: serde_json::Error| Error::corrupt(format!("cannot read the {what}: {e}"));
     let version: Version = serde_json::from_slice(text).map_err(wrong)?;
-    if version.format == 0 || version.format > JSON_VERSION {
-        return Err(newer_format(what, format!("version {}", version.format), JSON_VERSION as u16));
+    if version.format == 0 || version.format > version_max {
+        return Err(newer_format(what, format!("version {}", version.format), version_max as u16));
     }
     serde_json::from_slice(text).map_err(wrong)
 }
