@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod filter;
 pub mod indexer;
+pub mod lazy;
 pub mod merge;
 pub mod open;
 pub mod outgoing;
@@ -25,6 +26,7 @@ use platform::World;
 
 pub use filter::Selector;
 pub use indexer::{Progress, Step};
+pub use lazy::{LazyMarker, RangeSources};
 pub use open::OpenOptions;
 pub use read::{CollectionInfo, PointView};
 pub use search::{Mode, SearchHit, SearchRequest};
@@ -63,6 +65,8 @@ pub struct Collection {
     maintenance: Mutex<()>,
     /// Keeps what a reader reads from being cleared away.
     pin: Option<Pin>,
+    /// What is left to bring of a lazy collection.
+    lazy: lazy::LazyState,
     /// How far the archive has come, where there is one.
     archiving: outgoing::Archiving,
 }

@@ -15,7 +15,7 @@ use platform::fs::FileLock;
 
 use crate::catalog::{self, Catalog, CatalogState, Life};
 use crate::clock::CommitClock;
-use crate::collection::{Collection, OpenOptions};
+use crate::collection::{Collection, OpenOptions, RangeSources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Incarnation, Timeline};
 use crate::reserve::Reserve;
@@ -52,6 +52,7 @@ pub struct Database {
     catalog: Option<Mutex<Catalog>>,
     lock: Option<FileLock>,
     reserve: Option<Arc<Reserve>>,
+    ranges: Option<RangeSources>,
 }
 
 impl Database {
@@ -75,6 +76,7 @@ impl Database {
             catalog: Some(Mutex::new(catalog)),
             lock: Some(lock),
             reserve: Some(Arc::new(Reserve::lay_out(world, dir)?)),
+            ranges: None,
         };
         database.settle()?;
         Ok(database)
@@ -87,7 +89,13 @@ impl Database {
     pub fn open_read(world: &World, dir: &Path, options: DatabaseOptions) -> Result<Self> {
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let seen = catalog::read_state(world, dir)?.state;
-        Ok(Database { world: world.clone(), dir: dir.to_path_buf(), clock, options, seen, catalog: None, lock: None, reserve: None })
+        let (world, dir) = (world.clone(), dir.to_path_buf());
+        Ok(Database { world, dir, clock, options, seen, catalog: None, lock: None, reserve: None, ranges: None })
+    }
+
+    /// Says how the log files of lazy collections are reached; without it they do not open.
+    pub fn set_range_sources(&mut self, ranges: RangeSources) {
+        self.ranges = Some(ranges);
     }
 
     /// Gives the data directory.
@@ -139,7 +147,8 @@ impl Database {
     }
 
     fn open_writer(&self, name: &str, life: &Life, root: &Path) -> Result<Collection> {
-        let options = OpenOptions { accept_clock: self.options.accept_clock, kernels: self.options.kernels, reserve: self.reserve.clone() };
+        let (reserve, ranges) = (self.reserve.clone(), self.ranges.clone());
+        let options = OpenOptions { accept_clock: self.options.accept_clock, kernels: self.options.kernels, reserve, ranges };
         Collection::open(&self.world, name, root, life.incarnation, &self.clock, options)
     }
 
@@ -149,14 +158,15 @@ impl Database {
         if !is_settled || !Collection::was_closed(&self.world, root)? {
             self.recover_for_reading(name)?;
         }
-        Collection::open_read(&self.world, name, root, life.incarnation, &self.clock)
+        Collection::open_read_with(&self.world, name, root, life.incarnation, &self.clock, self.ranges.as_ref())
     }
 
     /// Recovers a collection whose writer is gone; where somebody holds the lock, he writes and there is nothing to recover.
     fn recover_for_reading(&self, name: &str) -> Result<()> {
         let options = DatabaseOptions { lock_wait: Duration::ZERO, ..self.options };
         match Database::open(&self.world, &self.dir, options) {
-            Ok(database) => {
+            Ok(mut database) => {
+                database.ranges.clone_from(&self.ranges);
                 let collection = database.collection(name)?;
                 collection.close()?;
                 drop(collection);
@@ -179,12 +189,20 @@ impl Database {
         lock::is_wanted(&self.world, &self.dir)
     }
 
+    /// Says in the catalog that everything is synced, unless its last entry says so; what closing does, while the lock is still held.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn quiesce(&self) -> Result<()> {
+        self.catalog.as_ref().map_or(Ok(()), |catalog| catalog.lock().close(&self.clock))
+    }
+
     /// Closes the catalog and gives the lock back.
     ///
     /// # Errors
     /// `Io` or `NoSpace`; the lock is given back all the same.
     pub fn close(mut self) -> Result<()> {
-        let closed = self.catalog.as_ref().map_or(Ok(()), |catalog| catalog.lock().close(&self.clock));
+        let closed = self.quiesce();
         self.lock.take();
         closed
     }

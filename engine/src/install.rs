@@ -6,6 +6,7 @@ use std::sync::Arc;
 use platform::World;
 use platform::fs::{File, OpenMode};
 
+use crate::collection::lazy::{AwayFile, LazyMarker};
 use crate::error::{Error, Result};
 use crate::ids::{Incarnation, Lsn, SegmentId, Timeline};
 use crate::log::file::LogFileName;
@@ -22,6 +23,7 @@ pub struct Installer {
     dir: CollectionDir,
     incarnation: Incarnation,
     files: Vec<Arc<dyn File>>,
+    lazy: Option<LazyMarker>,
 }
 
 impl Installer {
@@ -32,7 +34,7 @@ impl Installer {
     pub fn begin(world: &World, root: PathBuf, incarnation: Incarnation) -> Result<Self> {
         let dir = CollectionDir::new(root);
         dir.create(&*world.fs)?;
-        Ok(Installer { world: world.clone(), dir, incarnation, files: Vec::new() })
+        Ok(Installer { world: world.clone(), dir, incarnation, files: Vec::new(), lazy: None })
     }
 
     /// Begins a log file, whose records of a timeline from a position on come piece by piece; [`Installer::finish`] makes it durable.
@@ -45,6 +47,29 @@ impl Installer {
         file.write_all_at(&name.header(), 0)?;
         self.files.push(file.clone());
         Ok(ObjectWriter { file, at: name.header_len() })
+    }
+
+    /// Says where the bytes are of the log files that are not fetched now, in words that the one who opens the collection understands; `keep`:
+    /// and that they stay there.
+    pub fn set_source(&mut self, source: &str, keep: bool) {
+        self.lazy = Some(LazyMarker::new(source, keep));
+    }
+
+    /// Begins a log file whose records are not fetched now: it has its full length and no bytes. Only files that the manifest covers whole can be
+    /// such, in the order of the log.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`; `Internal` before [`Installer::set_source`].
+    pub fn begin_lazy_log(&mut self, timeline: Timeline, start: Lsn, end: Lsn) -> Result<()> {
+        let lazy = self.lazy.as_mut().ok_or_else(|| Error::internal("a lazy log file needs a source"))?;
+        assert!(start < end && lazy.files.last().is_none_or(|last| last.end <= start), "log files come in order");
+        lazy.files.push(AwayFile { timeline, start, end });
+        let name = LogFileName { start, timeline };
+        let file = self.world.fs.open(&name.path(&self.dir.log()), OpenMode::CreateNew)?;
+        file.write_all_at(&name.header(), 0)?;
+        file.set_len(name.offset(end))?;
+        self.files.push(file);
+        Ok(())
     }
 
     /// Begins an object whose bytes come piece by piece; [`Installer::finish`] makes it durable.
@@ -68,11 +93,21 @@ impl Installer {
                 Error::corrupt("the manifest reaches beyond the position").with_expected(format!("at most {lsn}"), source.covered_lsn)
             );
         }
+        let away = self.lazy.as_ref().map_or(&[][..], |lazy| &lazy.files);
+        let is_covered =
+            |away: &&AwayFile| source.log.iter().any(|f| f.start == away.start && f.end == away.end && f.timeline == away.timeline);
+        if let Some(file) = away.iter().find(|away| !is_covered(away)) {
+            return Err(Error::corrupt("a log file that the manifest does not cover was not fetched").with_offset(file.start));
+        }
         for file in &self.files {
             file.sync_all()?;
         }
         for dir in [self.dir.log(), self.dir.segments()] {
             self.world.fs.sync_dir(&dir)?;
+        }
+        // The marker stands before anything could take the empty files for whole ones.
+        if let Some(lazy) = self.lazy.as_ref().filter(|lazy| !lazy.files.is_empty()) {
+            lazy.store(&self.world, &self.dir)?;
         }
         let timeline = Timeline::draw(&*self.world.random);
         let mut ancestry = ancestry.to_vec();

@@ -8,6 +8,7 @@ pub mod outgoing;
 pub mod payload_blocks;
 pub mod record;
 pub mod recovery;
+pub mod residency;
 pub mod scan;
 pub mod sealed;
 pub mod writer;

@@ -138,7 +138,7 @@ impl Collection {
         if version.lsn_end == version.manifest.covered_lsn {
             return Ok(());
         }
-        let covered = Covered::of_version(&version);
+        let covered = Covered::of_version(&version)?;
         let gathered = gather_tail(&version)?;
         let range = version.tail.start..version.lsn_end;
         let mut segments = version.segments.to_vec();

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use platform::World;
 use platform::fs::{FileSystem, OpenMode};
 
+use super::lazy::{Away, LazyMarker, LazyState, RangeSources};
 use super::version::{OpenSegment, Version};
 use super::{Collection, Writer};
 use crate::archived::Archived;
@@ -39,6 +40,8 @@ pub struct OpenOptions {
     pub kernels: Option<&'static Kernels>,
     /// Room that deletes and manifests may use when the disk is full.
     pub reserve: Option<Arc<Reserve>>,
+    /// How the log files are reached that a lazy collection has not got; without it only whole ones open.
+    pub ranges: Option<RangeSources>,
 }
 
 /// Lays a new, empty collection out on disk, durably; the catalog's entry makes it exist.
@@ -62,16 +65,20 @@ struct Found {
     manifest: Manifest,
     scan: Scan,
     base: Version,
+    lazy: Option<LazyMarker>,
 }
 
-fn find(world: &World, dir: &CollectionDir, manifest: Manifest) -> Result<Found> {
+fn find(world: &World, dir: &CollectionDir, manifest: Manifest, ranges: Option<&RangeSources>, is_writer: bool) -> Result<Found> {
     let fs = &*world.fs;
     // Read before the scan: what was archived by then is in the log by then.
     let archived = Archived::read(fs, dir.root())?.lsn();
     let options = ScanOptions { from: manifest.covered_lsn, archived, known_bad: world.known_bad, ..ScanOptions::default() };
     let scan = scan::scan(fs, &dir.log(), options)?;
-    let log = Arc::new(LogMap::new(sealed_files(fs, dir, scan.end.file.map(|name| name.start), &manifest)?));
     let segments = open_segments(fs, dir, &manifest)?;
+    // Read before the files are mapped: one that is not named is whole, and stays so.
+    let away = Away::find(fs, dir, &manifest, &segments, ranges, is_writer)?;
+    let last = scan.end.file.map(|name| name.start);
+    let log = Arc::new(LogMap::new(sealed_files(fs, dir, last, &manifest, away.as_ref())?));
     let base = Version {
         lsn_end: manifest.covered_lsn,
         commit_time: manifest.commit_time,
@@ -85,11 +92,17 @@ fn find(world: &World, dir: &CollectionDir, manifest: Manifest) -> Result<Found>
         tail_rows: 0,
         manifest: Arc::new(manifest.clone()),
     };
-    Ok(Found { manifest, scan, base })
+    Ok(Found { manifest, scan, base, lazy: away.map(|away| away.marker) })
 }
 
 /// Maps every log file but the last, and checks that none of those the manifest names is missing.
-fn sealed_files(fs: &dyn FileSystem, dir: &CollectionDir, last: Option<Lsn>, manifest: &Manifest) -> Result<Vec<Arc<SealedFile>>> {
+fn sealed_files(
+    fs: &dyn FileSystem,
+    dir: &CollectionDir,
+    last: Option<Lsn>,
+    manifest: &Manifest,
+    away: Option<&Away>,
+) -> Result<Vec<Arc<SealedFile>>> {
     let names = log_file::list(fs, &dir.log())?;
     for expected in &manifest.log {
         if !names.contains(&expected.name()) {
@@ -108,7 +121,7 @@ fn sealed_files(fs: &dyn FileSystem, dir: &CollectionDir, last: Option<Lsn>, man
         let sealed_by_manifest = manifest.log.iter().find(|file| file.name() == *name).map(|file| file.end);
         let next = names.get(index + 1).map(|next| next.start).filter(|_| last.is_none_or(|last| name.start < last));
         let Some(end) = sealed_by_manifest.or(next) else { continue };
-        files.push(Arc::new(SealedFile::open(fs, &dir.log(), SealedName { name: *name, end })?));
+        files.push(Away::open_sealed(away, fs, &dir.log(), SealedName { name: *name, end })?);
     }
     Ok(files)
 }
@@ -171,9 +184,11 @@ impl Collection {
         writer::remove_leftovers(world, &dir.log())?;
         let manifest = store::newest(&*world.fs, &dir)?;
         check_incarnation(&manifest, incarnation, &dir)?;
-        let Found { manifest, scan, mut base } = find(world, &dir, manifest)?;
+        let Found { manifest, scan, mut base, lazy } = find(world, &dir, manifest, options.ranges.as_ref(), true)?;
         clock.follow(scan.end.commit_time.max(manifest.commit_time), options.accept_clock)?;
-        recovery::repair(world, &dir.log(), &scan.end)?;
+        if !is_away(&base.log, scan.end.file) {
+            recovery::repair(world, &dir.log(), &scan.end)?;
+        }
         if store::current_name(&*world.fs, &dir)? != Some(manifest.file_name()) {
             // Whoever published it died before he was done: its name may not be durable, and older objects go on the strength of it.
             store::publish(world, &dir, &manifest)?;
@@ -184,7 +199,7 @@ impl Collection {
             base.log = Arc::new(with_last_file(world, &dir, &base.log, &scan.end)?);
         }
         store::clear_unreferenced(world, &dir, &BTreeSet::new())?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, options))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, lazy, options))
     }
 
     /// Opens for reading beside whoever writes: everything acknowledged before the call is seen, and nothing that a crash could take back.
@@ -192,10 +207,25 @@ impl Collection {
     /// # Errors
     /// As [`Collection::open`]; `Locked` when the log needs recovery, which only a writer may do.
     pub fn open_read(world: &World, name: &str, root: &Path, incarnation: Incarnation, clock: &Arc<CommitClock>) -> Result<Self> {
+        Self::open_read_with(world, name, root, incarnation, clock, None)
+    }
+
+    /// Opens for reading like [`Collection::open_read`], also a collection whose log is partly elsewhere; what comes of it stays in memory.
+    ///
+    /// # Errors
+    /// As [`Collection::open_read`]; those of finding the source.
+    pub fn open_read_with(
+        world: &World,
+        name: &str,
+        root: &Path,
+        incarnation: Incarnation,
+        clock: &Arc<CommitClock>,
+        ranges: Option<&RangeSources>,
+    ) -> Result<Self> {
         let dir = CollectionDir::new(root.to_path_buf());
         let pin = store::pin_newest(world, &dir)?;
         check_incarnation(&pin.manifest, incarnation, &dir)?;
-        let Found { mut scan, mut base, .. } = find(world, &dir, pin.manifest.clone())?;
+        let Found { mut scan, mut base, lazy, .. } = find(world, &dir, pin.manifest.clone(), ranges, false)?;
         if !pin.is_held() {
             // Nothing can be synced on such media: only what later records prove is used.
             scan.records.retain(|record| record.head.end() <= scan.end.proven || scan.end.clean);
@@ -207,7 +237,7 @@ impl Collection {
             world.fs.sync_dir(&dir.log())?;
         }
         apply_all(&mut base, &scan)?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin), OpenOptions::default()))
+        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, None, Some(pin), lazy, OpenOptions::default()))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place puts the pieces together")]
@@ -220,6 +250,7 @@ impl Collection {
         version: Version,
         log: Option<Option<LogWriter>>,
         pin: Option<Pin>,
+        lazy: Option<LazyMarker>,
         options: OpenOptions,
     ) -> Self {
         Collection {
@@ -235,6 +266,7 @@ impl Collection {
             writer: log.map(|log| Mutex::new(Writer { version, log })),
             maintenance: Mutex::new(()),
             pin,
+            lazy: LazyState::new(lazy),
             archiving: super::outgoing::Archiving::default(),
         }
     }
@@ -259,6 +291,11 @@ fn check_incarnation(manifest: &Manifest, incarnation: Incarnation, dir: &Collec
     Err(Error::corrupt("the manifest belongs to another life of the collection")
         .with_file(dir.root())
         .with_expected(incarnation, manifest.incarnation))
+}
+
+/// Says whether a file is one whose bytes are elsewhere: nobody writes it, and nothing in it needs repair.
+fn is_away(log: &LogMap, name: Option<LogFileName>) -> bool {
+    log.files().iter().any(|file| file.lazy().is_some() && Some(file.sealed.name) == name)
 }
 
 /// Applies whole operations; a record of the log that a manifest covers was left out by the scan.

@@ -9,6 +9,7 @@ use super::version::{OpenSegment, Version};
 use super::{Collection, Writer, open};
 use crate::error::Result;
 use crate::ids::{CommitTime, Lsn, SegmentId};
+use crate::log::writer::SealedName;
 use crate::manifest::store;
 use crate::manifest::{DeletesMeta, LogFileMeta, Manifest};
 use crate::object_file::ObjectFile;
@@ -43,24 +44,25 @@ impl Covered {
     }
 
     /// Covers everything in a version whose log ends at a sealed file; hashes the files that became sealed since the last manifest.
-    pub(super) fn of_version(version: &Version) -> Self {
+    ///
+    /// # Errors
+    /// Those of [`SealedFile::hash`](crate::log::sealed::SealedFile::hash): none, since these files were written here.
+    pub(super) fn of_version(version: &Version) -> Result<Self> {
         let mut log = version.manifest.log.clone();
         let known = log.last().map_or(0, |file| file.end);
         let new = version.log.files().iter().filter(|file| file.sealed.name.start >= known && file.sealed.end <= version.lsn_end);
-        log.extend(new.map(|file| LogFileMeta {
-            timeline: file.sealed.name.timeline,
-            start: file.sealed.name.start,
-            end: file.sealed.end,
-            blake3: file.hash(),
-        }));
-        Covered {
+        for file in new {
+            let SealedName { name, end } = file.sealed;
+            log.push(LogFileMeta { timeline: name.timeline, start: name.start, end, blake3: file.hash()? });
+        }
+        Ok(Covered {
             lsn: version.lsn_end,
             commit_time: version.commit_time,
             schema: version.schema.clone(),
             points: version.points,
             points_with_payload: version.points_with_payload,
             log,
-        }
+        })
     }
 }
 

@@ -56,6 +56,12 @@ impl CollectionDir {
         self.root.join("CURRENT")
     }
 
+    /// Gives the file that names the log files whose bytes are elsewhere.
+    #[must_use]
+    pub fn lazy(&self) -> PathBuf {
+        self.root.join("LAZY")
+    }
+
     /// Gives the directory of the pins.
     #[must_use]
     pub fn pins(&self) -> PathBuf {

@@ -201,6 +201,32 @@ impl RecordHead {
     /// # Errors
     /// `Corrupt` when no vector section holds the position or its checksum does not match.
     pub fn check_granule(&self, record: &[u8], at: Lsn) -> Result<(Lsn, Lsn)> {
+        let (from, to) = self.granule(at)?;
+        self.check_granule_bytes(at, &record[(from - self.lsn) as usize..(to - self.lsn) as usize])?;
+        Ok((from, to))
+    }
+
+    /// Names the granule of a vector section that holds position `at`: where it begins and where it ends.
+    ///
+    /// # Errors
+    /// `Corrupt` when no vector section holds the position.
+    pub fn granule(&self, at: Lsn) -> Result<(Lsn, Lsn)> {
+        let (_, _, from, to) = self.locate_granule(at)?;
+        Ok((from, to))
+    }
+
+    /// Checks the bytes of the granule that holds position `at`: all of them, and no others.
+    ///
+    /// # Errors
+    /// `Corrupt` when no vector section holds the position or the checksum does not match.
+    pub fn check_granule_bytes(&self, at: Lsn, bytes: &[u8]) -> Result<()> {
+        let (section, index, from, to) = self.locate_granule(at)?;
+        assert_eq!(bytes.len() as u64, to - from, "a granule is checked as a whole");
+        self.check_bytes(section, index, bytes)
+    }
+
+    /// Finds the section that holds position `at`, the number of the granule there, and the granule's two ends.
+    fn locate_granule(&self, at: Lsn) -> Result<(&Section, usize, Lsn, Lsn)> {
         let holds = |s: &&Section| {
             let start = self.lsn + s.offset as u64;
             s.kind == SectionKind::Vectors && at >= start && at < start + s.len as u64
@@ -211,8 +237,7 @@ impl RecordHead {
         let start = self.lsn + section.offset as u64;
         let index = at / GRANULE - start / GRANULE;
         let (from, to) = super::encode::granule_range(start, section.len as u64, index);
-        self.check_bytes(section, index as usize, &record[section.offset + from..section.offset + to])?;
-        Ok((start + from as u64, start + to as u64))
+        Ok((section, index as usize, start + from as u64, start + to as u64))
     }
 
     /// Compares bytes of a section with its `index`-th checksum.
