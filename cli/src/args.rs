@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod aliases;
+mod archive;
 mod backup;
 mod bench;
 mod collections;
@@ -16,6 +17,7 @@ mod search;
 mod values;
 
 pub use aliases::AliasesCommand;
+pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveRun, DurabilityArg};
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
@@ -119,6 +121,18 @@ pub enum Command {
     /// Read and write single points
     #[command(subcommand, after_long_help = points::HELP)]
     Points(PointsCommand),
+    /// Bring collections back: from a backup, or to any moment of an archive.
+    ///
+    /// Exactly the writes that were committed until then, with the search index; nothing of it is visible before it is
+    /// durable and has answered. The output states position, time, the next write that was left out, and what is known
+    /// of writes that are missing.
+    Restore(RestoreArgs),
+    /// Archive collections continuously, check archives, and delete what need not be kept
+    #[command(subcommand, after_long_help = archive::HELP)]
+    Archive(ArchiveCommand),
+    /// Find out whether an archive's store does what archives need
+    #[command(subcommand, after_long_help = DOCTOR_HELP)]
+    Doctor(DoctorCommand),
     /// Second names of collections, switched atomically
     #[command(subcommand, after_long_help = aliases::HELP)]
     Aliases(AliasesCommand),
@@ -139,6 +153,24 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+const DOCTOR_HELP: &str = "\
+Example:
+  vectra doctor archive s3://bucket/vectra
+
+Exit codes: 0 the store does what archives need, 1 it does not, 7 unreachable or access denied";
+
+/// The second word of `vectra doctor`.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    /// Try what an archive needs of its store: conditional puts, races, rights, clocks
+    #[command(after_long_help = DOCTOR_HELP)]
+    Archive {
+        /// Where the archive is, or will be
+        #[arg(value_name = "URL", value_parser = values::location)]
+        url: String,
     },
 }
 

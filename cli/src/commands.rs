@@ -1,12 +1,14 @@
 //! From a parsed command to what it does: one arm a command, and no work of its own.
 
-use crate::args::{BenchCommand, Cli, CollectionsCommand, Command, Globals};
+use crate::args::{BenchCommand, Cli, CollectionsCommand, Command, DoctorCommand, Globals};
 use crate::exit::Failure;
 use crate::output::Output;
 use clap::CommandFactory;
 use session::Session;
 
 mod aliases;
+mod archive;
+mod archiving;
 mod backup;
 mod backup_list;
 mod backup_show;
@@ -16,6 +18,7 @@ mod count;
 mod create;
 mod demo;
 mod destination;
+mod doctor;
 mod drop;
 mod export;
 mod field_index;
@@ -50,10 +53,13 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Version => version::run(out),
         Command::Completions { shell } => completions(shell, out),
         Command::Collections(command) => collections(command, &cli.globals, out),
-        Command::Import(args) => import::run(&session()?, &args),
+        Command::Import(args) => import::run(&session()?.settling(args.settle), &args),
         Command::Export(args) => export::run(&session()?, &args),
         Command::Search(args) => search::run(&session()?, &args),
         Command::Points(command) => points::run(&session()?, command),
+        Command::Restore(args) => restore::run(&session()?, &args),
+        Command::Archive(command) => archive::run(&cli.globals, out, command),
+        Command::Doctor(DoctorCommand::Archive { url }) => doctor::run(&cli.globals, out, &url),
         Command::Aliases(command) => aliases::run(&session()?, command),
         Command::Bench(BenchCommand::Search(args)) => bench::run(&cli.globals, out, &args),
         Command::Demo(args) => demo::run(&cli.globals, out, &args),

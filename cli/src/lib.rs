@@ -13,6 +13,7 @@ pub mod data_dir;
 pub mod exit;
 pub mod generate;
 pub mod input;
+pub mod key;
 pub mod output;
 pub mod time;
 

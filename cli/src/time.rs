@@ -59,7 +59,7 @@ fn expected(text: &str) -> String {
 }
 
 /// Parses `1h30m` to microseconds.
-fn parse_length(text: &str) -> Option<u64> {
+pub(crate) fn parse_length(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total = 0_u64;
     while !rest.is_empty() {

@@ -130,6 +130,7 @@ impl CatalogState {
 pub struct Catalog {
     state: CatalogState,
     log: LogWriter,
+    is_closed: bool,
 }
 
 /// Gives the directory of the catalog's log.
@@ -191,7 +192,7 @@ impl Catalog {
         } else {
             LogWriter::start(world, &dir, Timeline::draw(&*world.random), 0)?
         };
-        Ok(Catalog { state: view.state, log })
+        Ok(Catalog { state: view.state, log, is_closed: view.end.clean })
     }
 
     /// Shows what the catalog says.
@@ -220,6 +221,7 @@ impl Catalog {
         let json = entry.to_json();
         let mut draft = RecordDraft::new(RecordKind::Catalog, 0);
         draft.section(SectionKind::Json, 0, 0, 1, json.into_bytes());
+        self.is_closed = false;
         let before = self.log.end();
         self.log.append(&draft, time)?;
         if let Err(error) = self.log.sync() {
@@ -249,6 +251,10 @@ impl Catalog {
     /// # Errors
     /// `Io` or `NoSpace`.
     pub fn close(&mut self, clock: &CommitClock) -> Result<()> {
-        self.log.close(clock)
+        if !self.is_closed {
+            self.log.close(clock)?;
+            self.is_closed = true;
+        }
+        Ok(())
     }
 }

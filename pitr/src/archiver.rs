@@ -3,13 +3,13 @@
 //! One pass sends what is new. It may be stopped at any point and run again by anybody who holds the database's lock: everything is put
 //! under a key that was free, and what is there already is compared and adopted (rules S17 to S21).
 
+mod ancestors;
 mod bases;
 mod closing;
 mod identity;
 mod logs;
 mod lost;
 mod objects;
-mod put;
 mod wholes;
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub const DELAY: u64 = 1_000_000;
 /// What was sent, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SentBytes {
-    /// Log records, as extents.
+    /// Log records, as extents; those that an earlier archiver put and forgot to note are counted again.
     pub log: u64,
     /// Log records sent again as whole files.
     pub whole: u64,
@@ -169,14 +169,7 @@ impl Archiver {
             life.is_described = true;
         }
         let before = life.log.sent;
-        let end = collection.version().lsn_end;
-        let sent = life.log.send(
-            &archive,
-            end,
-            &|from, len| collection.outgoing(from, len),
-            &|from, to| collection.outgoing_bytes(from, to),
-            report,
-        );
+        let sent = life.log.send(&archive, &collection.version().manifest.ancestry, collection, report);
         let kept = (life.log.sent > before).then(|| note(world, &root, &archive, life)).transpose();
         collection.set_archived(life.log.sent, limit_of(database, collection.name()));
         let moved = life.log.sent > before;
@@ -211,7 +204,11 @@ impl Archiver {
     /// # Errors
     /// As [`Archiver::pass`].
     pub fn compact(&mut self, collection: &Collection) -> Result<SentBytes> {
-        wholes::compact(&self.archive, collection)
+        let sent = wholes::compact(&self.archive, collection)?;
+        let life = self.lives.get(&collection.incarnation()).filter(|_| sent.whole > 0);
+        // What lies in whole files may go, up to what is noted here as archived.
+        life.map_or(Ok(()), |life| life.log.raise_boundary(&self.archive))?;
+        Ok(sent)
     }
 }
 

@@ -163,6 +163,13 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a length of time with units: `90s`, `1h30m`, `7d`, `4w`.
+pub fn length(text: &str) -> Result<Duration, String> {
+    crate::time::parse_length(text)
+        .map(Duration::from_micros)
+        .ok_or_else(|| format!("expected a length of time such as 90s, 1h30m, 7d or 4w, got {text:?}"))
+}
+
 /// Parses the name of a collection or alias that is to be made: words of the grammar are refused.
 pub fn new_name(text: &str) -> Result<String, String> {
     if RESERVED_NAMES.contains(&text) {
@@ -177,6 +184,11 @@ pub fn name(text: &str) -> Result<String, String> {
         return Err("expected a name, got an empty word".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Parses the id of a timeline: 32 hexadecimal digits.
+pub fn timeline(text: &str) -> Result<engine::Timeline, String> {
+    engine::Timeline::parse(text).map_err(|error| error.to_string())
 }
 
 /// Parses a location: a directory or a URL, never empty (an unset variable in a script gives "").

@@ -137,6 +137,12 @@ impl Location {
     }
 }
 
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
 const COPY_HINT: &str = "back up to a directory, and copy that with any tool: a backup can be moved";
 
 /// Opens the place where a parent was when a backup was made, if it is still there.

@@ -8,6 +8,7 @@ mod vectors;
 pub(super) use lines::LineBatches;
 pub(super) use vectors::{VectorBatches, VectorInput, part_of};
 
+use super::archiving;
 use super::session::Session;
 use crate::exit::Failure;
 use crate::output::Unit;
@@ -198,6 +199,7 @@ fn write_next(
         Writing::Vectors => WriteOperation::Patch(batch),
     };
     let ack = collection.write(operation)?;
+    archiving::written(session, collection, ack)?;
     Ok(Some((first, rows, ack)))
 }
 

@@ -1,7 +1,8 @@
 //! The database that a command works on: opened for reading or writing, and closed whatever happens.
 
+use super::archiving::{self, Watch};
 use super::version::chosen_kernels;
-use crate::args::Globals;
+use crate::args::{Globals, SettleArgs};
 use crate::data_dir;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -21,8 +22,11 @@ pub(super) struct Session<'a> {
     pub world: World,
     pub out: &'a Output,
     pub kernels: &'static Kernels,
+    /// What the archiver beside a command found.
+    pub watch: Watch,
     dir: PathBuf,
     options: DatabaseOptions,
+    settle: Option<SettleArgs>,
 }
 
 impl<'a> Session<'a> {
@@ -36,7 +40,17 @@ impl<'a> Session<'a> {
     pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
         let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
         let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock, kernels: Some(kernels) };
-        Ok(Self { world: World::real(), out, kernels, dir, options })
+        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None })
+    }
+
+    /// Ends as these say: with or without waiting for the archive, and how long.
+    pub fn settling(self, args: SettleArgs) -> Self {
+        Self { settle: Some(args), ..self }
+    }
+
+    /// How long the archive may take to catch up before the command ends.
+    pub fn archive_timeout(&self) -> Option<Duration> {
+        self.settle.and_then(|args| args.wait_timeout)
     }
 
     /// Opens the catalog for reading, beside whoever writes.
@@ -61,10 +75,20 @@ impl<'a> Session<'a> {
         self.change_waiting(self.options.lock_wait, work)
     }
 
+    /// Changes the catalog, and leaves archiving to the work.
+    pub fn change_without_archiving<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        let database = Database::open(&self.world, &self.dir, self.options)?;
+        let result = work(&database);
+        first_failure(result, database.close())
+    }
+
     fn change_waiting<T>(&self, lock_wait: Duration, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         let database = Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?;
         let result = work(&database);
-        first_failure(result, database.close())
+        database.quiesce()?;
+        let waits = self.settle.is_none_or(|args| !args.no_wait);
+        let archived = if waits { archiving::finish(self, &database).map(drop) } else { Ok(()) };
+        first_failure(first_failure(result, archived), database.close())
     }
 
     /// Writes to a collection, by name or alias. A missing one is said at once, without waiting for the lock.
@@ -81,8 +105,9 @@ impl<'a> Session<'a> {
     ) -> Result<T, Failure> {
         self.look()?.state().resolve(name)?;
         self.change_waiting(lock_wait, |database| {
+            archiving::before_writing(self, database, name)?;
             let collection = database.collection(name)?;
-            let result = work(database, &collection);
+            let result = archiving::beside(self, database, &collection, || work(database, &collection));
             // A clean end spares the next opening a recovery; of a log that broke, the first failure tells more.
             first_failure(result, collection.close())
         })

@@ -5,7 +5,6 @@ use engine::ids::{CommitTime, Timeline};
 use engine::{Collection, Database};
 use serde::{Deserialize, Serialize};
 
-use super::logs::Source;
 use super::{Archiver, CLOSE_EVERY, Mode, PassReport, note};
 use crate::archive::Key;
 use crate::archive::stored::{self, JSON_VERSION};
@@ -70,10 +69,8 @@ impl Archiver {
             let collection = database.dropped_collection(&dropped.name, incarnation)?;
             let life = self.life(database, incarnation, &root)?;
             let before = life.log.sent;
-            let end = collection.version().lsn_end;
-            let source: Source<'_> = &|from, len| collection.outgoing(from, len);
-            let sent = life.log.send(&archive, end, source, &|from, to| collection.outgoing_bytes(from, to), report);
-            life.complete = sent.is_ok() && life.log.sent == end;
+            let sent = life.log.send(&archive, &collection.version().manifest.ancestry, &collection, report);
+            life.complete = sent.is_ok() && life.log.sent == collection.version().lsn_end;
             if life.complete || life.log.sent > before {
                 note(database.world(), &root, &archive, life)?;
             }

@@ -1,54 +1,134 @@
-//! Sends the log: whole operations, one extent after the other, one put in flight.
+//! Sends the log: whole operations, one extent after the other, one put in flight. The own timeline goes through the fence.
 
 use std::path::Path;
 
+use bytes::Bytes;
 use engine::Database;
 use engine::archived::{Archived, Reached};
-use engine::error::Result;
-use engine::ids::Lsn;
+use engine::collection::Collection;
+use engine::error::{Error, ErrorKind, Result};
+use engine::ids::{Lsn, Timeline};
 use engine::log::Outgoing;
+use engine::manifest::Span;
 
-use super::put::append_extent;
-use super::{Archiver, EXTENT_BYTES, PassReport};
-use crate::archive::Archive;
+use super::{Archiver, EXTENT_BYTES, PassReport, ancestors};
+use crate::archive::{Archive, Listing};
+use crate::fence::appender::Appender;
+use crate::fence::drive::{LogSource, append_extent, open_appender, raise_boundary};
 
-/// Reads operations from a position on: about so many bytes.
-pub(super) type Source<'a> = &'a dyn Fn(Lsn, u64) -> Result<Option<Outgoing>>;
+/// A log that is archived.
+pub(super) trait Outbox {
+    /// Gives the position up to which it is synced.
+    fn end(&self) -> Lsn;
+    /// Reads whole operations from a position on, about so many bytes.
+    fn operations(&self, from: Lsn, len: u64) -> Result<Option<Outgoing>>;
+    /// Reads the bytes between two positions.
+    fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes>;
+}
 
-/// Reads the bytes between two positions, for comparing.
-pub(super) type Own<'a> = &'a dyn Fn(Lsn, Lsn) -> Result<bytes::Bytes>;
+impl Outbox for Collection {
+    fn end(&self) -> Lsn {
+        self.version().lsn_end
+    }
+
+    fn operations(&self, from: Lsn, len: u64) -> Result<Option<Outgoing>> {
+        self.outgoing(from, len)
+    }
+
+    fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
+        self.outgoing_bytes(from, to)
+    }
+}
+
+/// The catalog of a database, as a log.
+pub(super) struct CatalogBox<'a>(pub &'a Database);
+
+impl Outbox for CatalogBox<'_> {
+    fn end(&self) -> Lsn {
+        self.0.catalog_end().unwrap_or(0)
+    }
+
+    fn operations(&self, from: Lsn, len: u64) -> Result<Option<Outgoing>> {
+        self.0.catalog_outgoing(from, len)
+    }
+
+    fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
+        self.0.catalog_bytes(from, to)
+    }
+}
+
+struct Source<'a>(&'a dyn Outbox);
+
+impl LogSource for Source<'_> {
+    fn durable_end(&self) -> Lsn {
+        self.0.end()
+    }
+
+    fn read(&self, start: Lsn, end: Lsn) -> Result<Bytes> {
+        self.0.bytes(start, end)
+    }
+}
 
 /// How far a log is archived.
 #[derive(Debug)]
 pub(super) struct LogState {
     /// Everything below is archived.
     pub sent: Lsn,
+    appender: Option<Appender>,
 }
 
 impl LogState {
     pub fn new(sent: Lsn) -> Self {
-        LogState { sent }
+        LogState { sent, appender: None }
     }
 
-    /// Sends everything below `end` that is not there yet.
-    pub fn send(&mut self, archive: &Archive, end: Lsn, source: Source<'_>, own: Own<'_>, report: &mut PassReport) -> Result<()> {
+    /// Sends everything that is synced and not there yet. `history` has the timelines of the log; the last one is its own.
+    pub fn send(&mut self, archive: &Archive, history: &[Span], outbox: &dyn Outbox, report: &mut PassReport) -> Result<()> {
+        let own = *history.last().ok_or_else(|| Error::internal("a log has a history"))?;
+        if self.sent < own.from {
+            ancestors::send(archive, &history[..history.len() - 1], self.sent, outbox, report)?;
+            self.sent = own.from;
+        }
+        let end = outbox.end();
+        let done = self.send_own(archive, own.timeline, end, outbox, report);
+        if done.is_err() {
+            report.backlog += end.saturating_sub(self.sent);
+        }
+        done
+    }
+
+    fn send_own(&mut self, archive: &Archive, timeline: Timeline, end: Lsn, outbox: &dyn Outbox, report: &mut PassReport) -> Result<()> {
         while self.sent < end {
-            let Some(chunk) = source(self.sent, EXTENT_BYTES)? else { break };
-            let appended = append_extent(archive, chunk.timeline, chunk.start, chunk.bytes.clone(), own);
-            match appended {
-                Ok(appended) => {
-                    assert!(appended.end > self.sent, "an extent moves on");
-                    self.sent = appended.end;
-                    report.sent.log += appended.sent;
-                    report.operations += if appended.sent > 0 { chunk.operations } else { 0 };
-                }
-                Err(error) => {
-                    report.backlog += end - self.sent;
-                    return Err(error);
-                }
+            let mut appender = match self.appender.take() {
+                Some(appender) => appender,
+                None => open_appender(archive, timeline, self.sent, outbox.end())?,
+            };
+            self.sent = appender.archived();
+            let Some(chunk) = outbox.operations(self.sent, EXTENT_BYTES)? else {
+                self.appender = Some(appender);
+                break;
+            };
+            assert_eq!(chunk.timeline, timeline, "what lies behind the fork is of the own timeline");
+            let reached = append_extent(archive, &mut appender, &Source(outbox), chunk.start, &chunk.bytes);
+            // A machine that stopped is not used again; what it archived stands.
+            self.sent = appender.archived();
+            let reached = reached?;
+            if reached == chunk.start {
+                let message = "the archive holds more of this log than is synced here";
+                return Err(Error::new(ErrorKind::Conflict, message).with_hint("another copy of this data directory is written to"));
             }
+            if reached == chunk.end() {
+                report.sent.log += chunk.bytes.len() as u64;
+                report.operations += chunk.operations;
+            }
+            self.appender = Some(appender);
         }
         Ok(())
+    }
+
+    /// Lets extents below the archived end be deleted; after that end was noted durably, and by the owner alone.
+    pub fn raise_boundary(&self, archive: &Archive) -> Result<()> {
+        self.appender.as_ref().map_or(Ok(()), |appender| raise_boundary(archive, appender).map(drop))
     }
 }
 
@@ -60,9 +140,8 @@ impl Archiver {
             self.catalog_is_described = true;
         }
         let before = self.catalog.sent;
-        let source: Source<'_> = &|from, len| database.catalog_outgoing(from, len);
-        let own: Own<'_> = &|from, to| database.catalog_bytes(from, to);
-        let sent = self.catalog.send(&self.archive, database.catalog_end()?, source, own, report);
+        let history = [Span { timeline: self.database, from: 0, to: None }];
+        let sent = self.catalog.send(&self.archive, &history, &CatalogBox(database), report);
         if self.catalog.sent > before {
             self.changed = true;
             let reached = Reached { lsn: self.catalog.sent, ..Reached::default() };
@@ -77,4 +156,9 @@ fn keep(database: &Database, dir: &Path, archive: String, reached: Reached) -> R
     let mut kept = Archived::read(&*world.fs, dir)?;
     kept.archives.insert(archive, reached);
     kept.write(world, dir)
+}
+
+/// Lists what an archive has of a timeline.
+pub(super) fn list(archive: &Archive, timeline: Timeline) -> Result<Listing> {
+    Listing::read_below(&*archive.store, &format!("timelines/{timeline}/"))
 }

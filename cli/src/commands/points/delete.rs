@@ -2,6 +2,7 @@
 
 use super::selector;
 use crate::args::DeleteArgs;
+use crate::commands::archiving;
 use crate::commands::ingest::print_ack;
 use crate::commands::session::Session;
 use crate::commands::settle;
@@ -14,6 +15,7 @@ pub(super) fn run(session: &Session<'_>, args: DeleteArgs) -> Result<(), Failure
     let selector = selector(args.which)?;
     session.write(&args.name, |_, collection| {
         let ack = collection.write(WriteOperation::Delete(selector))?;
+        archiving::written(session, collection, ack)?;
         if session.out.is_json() {
             print_ack(session, ack.points, None, ack)?;
         } else {

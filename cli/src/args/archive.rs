@@ -1,0 +1,107 @@
+//! The grammar of `vectra archive`.
+
+use super::values;
+use clap::{Args, Subcommand, ValueEnum};
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Example:
+  vectra archive enable docs --to s3://bucket/vectra
+  vectra restore docs --source s3://bucket/vectra --to-time now-10m --new-collection-name docs_before
+
+Exit codes: 0 done, 2 usage, 3 not found, 4 conflict or locked, 5 corrupt, 6 incomplete,
+            7 unreachable or access denied, 8 another writer took over";
+
+const DISABLE_HELP: &str = "\
+What was archived stays restorable.
+
+Example:
+  vectra archive disable docs
+
+Exit codes: 0 done, 3 not archived, 4 locked";
+
+const STATUS_HELP: &str = "\
+Example:
+  vectra archive status docs --json
+
+Exit codes: 0 done, 3 no such collection, or not archived";
+
+/// The second word of `vectra archive`.
+#[derive(Debug, Subcommand)]
+pub enum ArchiveCommand {
+    /// Archive a collection continuously from now on.
+    ///
+    /// Everything that it holds is sent first. From then on every command that writes to it sends what it wrote, while it
+    /// writes and before it ends; a later `vectra restore --to-time` finds every acknowledged write. The name keeps the
+    /// setting when the collection is dropped and restored.
+    Enable(ArchiveEnable),
+    /// Archive a collection no longer
+    #[command(after_long_help = DISABLE_HELP)]
+    Disable {
+        /// The collection
+        #[arg(value_parser = values::name)]
+        name: String,
+    },
+    /// Show how far archives have come
+    #[command(after_long_help = STATUS_HELP)]
+    Status {
+        /// The collection [default: every one that is archived]
+        #[arg(value_parser = values::name)]
+        name: Option<String>,
+    },
+    /// Send what waits, again and again
+    Run(ArchiveRun),
+}
+
+/// When a write is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityArg {
+    /// Once it is synced here
+    Fsync,
+    /// Once it is archived
+    Archive,
+}
+
+/// What is archived, to where, how.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra archive enable docs --to /mnt/archive
+  vectra archive enable docs --to s3://bucket/vectra --durability archive
+
+Exit codes: 0 everything up to now is archived, 2 usage, 3 no such collection, 4 locked,
+            7 unreachable or access denied, 8 another writer took over")]
+pub struct ArchiveEnable {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// Where the archive is: a directory (made when missing) or a URL; collections and databases may share one
+    #[arg(long, value_name = "URL", value_parser = values::location)]
+    pub to: String,
+    /// When a write is acknowledged
+    #[arg(long, value_enum, default_value = "fsync")]
+    pub durability: DurabilityArg,
+    /// Longest time that a synced write waits before it is sent
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
+    pub delay: Duration,
+    /// Bytes of log that may wait for an archive that does not answer; beyond it writes are turned away
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
+    pub backlog_limit: u64,
+}
+
+/// What is sent, and whether again.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra archive run --once
+  vectra archive run --every 5
+
+Exit codes: 0 done (--once), 7 unreachable or access denied (--once), 8 another writer took over, 130 interrupted")]
+pub struct ArchiveRun {
+    /// Send what waits, and end
+    #[arg(long)]
+    pub once: bool,
+    /// Between two looks
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
+    pub every: Duration,
+}
