@@ -1,7 +1,8 @@
 //! This process and its surroundings: id, home, environment, terminal, signals, memory.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +44,36 @@ pub fn stdout_is_terminal() -> bool {
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// Runs a command line through `sh -c` and returns what it wrote to its standard output.
+///
+/// Its standard input is empty, its standard error that of this process. It is ended once it has
+/// written more than `len_max` bytes.
+///
+/// # Errors
+///
+/// Fails if there is no shell, if the command ends with another code than 0, or if it writes too
+/// much. No message holds the command or what it wrote.
+pub fn run_command(line: &str, len_max: usize) -> std::io::Result<Vec<u8>> {
+    let mut child = Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut written = Vec::new();
+    let read = match child.stdout.take() {
+        // One byte more than allowed tells that there is more.
+        Some(out) => out.take((len_max as u64).saturating_add(1)).read_to_end(&mut written),
+        None => Ok(0),
+    };
+    let is_too_long = written.len() > len_max;
+    if is_too_long || read.is_err() {
+        let _ = child.kill();
+    }
+    // Waited for in every case: nothing of it is left behind.
+    let status = child.wait()?;
+    read?;
+    if is_too_long {
+        return Err(std::io::Error::other(format!("it wrote more than {len_max} bytes")));
+    }
+    if status.success() { Ok(written) } else { Err(std::io::Error::other(format!("it failed with {status}"))) }
 }
 
 /// The exit code of a process that was interrupted.
@@ -140,6 +171,16 @@ mod tests {
         assert!(!interrupted());
         signal_hook::low_level::raise(SIGTERM).unwrap();
         assert!(interrupted());
+    }
+
+    #[test]
+    fn a_command_gives_what_it_wrote_or_says_how_it_failed() {
+        assert_eq!(run_command("printf 'a\\nb'; cat", 3).unwrap(), b"a\nb");
+        assert_eq!(run_command("true", 0).unwrap(), b"");
+        for (line, says) in [("printf secret; exit 3", "3"), ("no-such-command-here 2>&-", "127"), ("yes secret", "more than 10 bytes")] {
+            let message = run_command(line, 10).unwrap_err().to_string();
+            assert!(message.contains(says) && !message.contains("secret"), "{line}: {message}");
+        }
     }
 
     #[test]

@@ -186,6 +186,17 @@ impl EncryptedStore {
         StoreError { kind: StoreErrorKind::Other, op: "get", key: key.to_owned(), store: self.describe(), message }
     }
 
+    /// Gives the stored form of an object that is about to be put.
+    fn sealed(&self, key: &str, body: Body) -> Body {
+        if is_open(key) {
+            return body;
+        }
+        let mut salt = [0; 16];
+        self.random.fill(&mut salt);
+        self.forget(key);
+        format::encrypt(&self.key, salt, key, body)
+    }
+
     /// Gives the description as it is shown, after checking that it still is the one that was unlocked.
     fn described(&self) -> Result<Bytes, StoreError> {
         let stored = self.inner.get(ARCHIVE_KEY)?;
@@ -209,9 +220,6 @@ impl ObjectStore for EncryptedStore {
     }
 
     fn put_if_absent(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
-        if is_open(key) {
-            return self.inner.put_if_absent(key, body);
-        }
         if key == ARCHIVE_KEY {
             // It was there when the archive was unlocked; the one to be put does not say that the archive is encrypted.
             return match self.inner.head(key)? {
@@ -219,10 +227,14 @@ impl ObjectStore for EncryptedStore {
                 None => Err(self.error("put", key, &Error::internal("the description of the encrypted archive is gone"))),
             };
         }
-        let mut salt = [0; 16];
-        self.random.fill(&mut salt);
-        self.forget(key);
-        self.inner.put_if_absent(key, format::encrypt(&self.key, salt, key, body))
+        self.inner.put_if_absent(key, self.sealed(key, body))
+    }
+
+    fn put_unique(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
+        if key == ARCHIVE_KEY {
+            return self.put_if_absent(key, body);
+        }
+        self.inner.put_unique(key, self.sealed(key, body))
     }
 
     fn get(&self, key: &str) -> Result<Bytes, StoreError> {

@@ -54,7 +54,8 @@ fn stored_bytes_hold_nothing_of_what_was_put() {
     let Fixture { inner, store, .. } = fixture(2);
     let secret = Bytes::from_static(b"something that nobody may read, twice: something that nobody may read");
     store.put_if_absent("a", vec![secret.clone()]).unwrap();
-    store.put_if_absent("b", vec![secret.clone()]).unwrap();
+    store.put_unique("b", vec![secret.clone()]).unwrap();
+    assert_eq!(store.get("b").unwrap(), secret);
     let (a, b) = (inner.get("a").unwrap(), inner.get("b").unwrap());
     for stored in [&a, &b] {
         assert_eq!(stored.len() as u64, stored_len(secret.len() as u64));
