@@ -88,6 +88,15 @@ impl Batch {
         }
     }
 
+    /// Gives the batch the number that its writer counts with; a gap report says the largest that a restored state has.
+    ///
+    /// # Panics
+    /// When the batch was laid out already.
+    pub fn set_client_sequence(&mut self, sequence: u64) {
+        assert!(self.laid_out.is_none(), "a batch is numbered before it is laid out");
+        self.client_sequence = sequence;
+    }
+
     /// Checks whole points and puts them into a batch.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! Background steps ([`Collection::step`]) turn the tail into segments; nobody waits for them but who asks to.
 
 pub mod apply;
+pub mod copies;
 pub mod filter;
 pub mod indexer;
 pub mod lazy;

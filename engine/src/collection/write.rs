@@ -176,7 +176,7 @@ impl Collection {
     }
 
     /// Gives the log, with a file for what comes: the first of this timeline, or the next when the last is full.
-    fn log_of<'a>(&self, writer: &'a mut Writer) -> Result<&'a mut LogWriter> {
+    pub(super) fn log_of<'a>(&self, writer: &'a mut Writer) -> Result<&'a mut LogWriter> {
         if writer.log.is_none() {
             let timeline = writer.version.manifest.timeline();
             writer.log = Some(LogWriter::start(&self.world, &self.dir.log(), timeline, writer.version.lsn_end)?);

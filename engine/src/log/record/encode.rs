@@ -1,5 +1,6 @@
 //! Lays a record out: sections, check table, head.
 
+use super::decode::Record;
 use super::{
     FIXED_HEAD_LEN, FLAG_MORE_FOLLOWS, GRANULE, PAYLOAD_RAW_MAX, RECORD_ALIGN, RECORD_LEN_MAX, RECORD_MAGIC, RECORD_VERSION, ROWS_MAX,
     RecordKind, SECTION_ENTRY_LEN, SECTIONS_MAX, SectionKind, granules,
@@ -59,6 +60,31 @@ impl RecordDraft {
     pub fn client_sequence(mut self, sequence: u64) -> Self {
         self.client_sequence = sequence;
         self
+    }
+
+    /// Takes a record's content over, whatever its position, time and timeline were.
+    ///
+    /// # Errors
+    /// `Corrupt` when a section is not what was written.
+    pub fn copy_of(record: &Record) -> Result<Self> {
+        let head = &record.head;
+        let mut draft = RecordDraft::new(head.kind, head.rows).more_follows(head.more_follows).client_sequence(head.client_sequence);
+        for section in &head.sections {
+            let bytes = record.bytes[section.offset..section.offset + section.len].to_vec();
+            let block_ends = if section.kind == SectionKind::Payload { block_ends(record, section.len)? } else { Vec::new() };
+            let (raw_len, count) = (section.raw_len, section.count);
+            draft.sections.push(SectionDraft {
+                kind: section.kind,
+                part: section.part,
+                codec: section.codec,
+                raw_len,
+                count,
+                bytes,
+                block_ends,
+            });
+        }
+        assert_eq!(draft.sections.len(), head.sections.len(), "every section is taken over");
+        Ok(draft)
     }
 
     /// Adds a section of plain bytes; `count` says how many items they hold.
@@ -230,6 +256,15 @@ impl SectionDraft {
             table.u32(0);
         }
     }
+}
+
+/// Reads where the payload blocks of a record end.
+fn block_ends(record: &Record, len: usize) -> Result<Vec<u32>> {
+    let table = record.head.sections.iter().find(|section| section.kind == SectionKind::PayloadBlocks);
+    let table = table.ok_or_else(|| Error::corrupt("a payload has no table of its blocks").with_offset(record.head.lsn))?;
+    let entries = record.bytes[table.offset..table.offset + table.len].chunks_exact(8);
+    let starts = entries.map(|entry| u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]));
+    Ok(starts.skip(1).chain([len as u32]).collect())
 }
 
 /// Gives the bytes of a section at position `at` that its `index`-th granule holds, as offsets within the section.

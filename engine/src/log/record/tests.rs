@@ -188,3 +188,17 @@ fn payload_texts_that_lie_over_one_another_are_refused() {
         assert_eq!(PayloadBlocks::open(&record).is_ok(), fits, "{bounds:?}");
     }
 }
+
+#[test]
+fn a_record_whose_content_is_copied_is_the_same_record_at_the_same_place() {
+    for rows in [1, 9, 3_000] {
+        let original = record(rows, 4032);
+        let draft = RecordDraft::copy_of(&open(&original, 4032).unwrap()).unwrap();
+        let mut copy = Vec::new();
+        draft.encode(4032, 77, 4032 / 2 / 64 * 64, LINEAGE, &mut copy);
+        assert!(copy == original, "{rows} rows");
+        let mut elsewhere = Vec::new();
+        draft.encode(8128, 99, 0, Timeline([4; 16]), &mut elsewhere);
+        assert_eq!(open(&elsewhere, 8128).unwrap().ids().unwrap(), points(rows).iter().map(|p| p.id).collect::<Vec<_>>());
+    }
+}
