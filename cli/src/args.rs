@@ -81,6 +81,9 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = values::seconds,
           help_heading = "Global options")]
     pub lock_wait: Duration,
+    /// The server of s3:// locations: http://host:port [default: AWS_ENDPOINT_URL, else Amazon's]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub endpoint: Option<String>,
     /// Print results and errors as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,

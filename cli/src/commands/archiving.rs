@@ -1,6 +1,5 @@
 //! The archiver beside a command: sends what is written while it is written, and the rest before the command ends.
 
-use super::destination::Location;
 use super::session::Session;
 use super::stop::Stop;
 use crate::exit::Failure;
@@ -69,7 +68,7 @@ fn is_fatal(kind: ErrorKind) -> bool {
 
 /// Opens the archive that a setting names, to write to.
 fn open(session: &Session<'_>, database: &Database, url: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
-    Location::parse(url)?.open_destination(database.dir())
+    session.location(url)?.open_destination(database.dir())
 }
 
 /// Does work that writes to a collection, with the archiver beside it where the name is archived.

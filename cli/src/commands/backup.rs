@@ -18,16 +18,16 @@ const STOPPED_HINT: &str = "run the command again with the same --snapshot-id: w
 /// Makes a backup, or looks at some. Looking needs no database, so none is chosen then.
 pub(super) fn run(globals: &Globals, out: &Output, args: &BackupArgs) -> Result<(), Failure> {
     match (&args.action, &args.create) {
-        (Some(BackupAction::Verify(verify)), _) => backup_verify::run(out, verify),
-        (Some(BackupAction::List(look)), _) => backup_list::run(out, look),
-        (Some(BackupAction::Show(look)), _) => backup_show::run(out, look),
+        (Some(BackupAction::Verify(verify)), _) => backup_verify::run(globals, out, verify),
+        (Some(BackupAction::List(look)), _) => backup_list::run(globals, out, look),
+        (Some(BackupAction::Show(look)), _) => backup_show::run(globals, out, look),
         (None, Some(create)) => make(&Session::new(globals, out)?, create, args.wait),
         (None, None) => Err(Failure::internal("the grammar lets no backup without a name or a verb through")),
     }
 }
 
 fn make(session: &Session<'_>, args: &BackupCreate, wait: WaitArgs) -> Result<(), Failure> {
-    let destination = Location::parse(&args.destination)?;
+    let destination = session.location(&args.destination)?;
     if let Some(id) = &args.snapshot_id {
         pitr::archive::layout::check_snapshot_id(id)?;
     }

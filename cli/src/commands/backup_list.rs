@@ -3,7 +3,7 @@
 use super::backup::new_part;
 use super::backup_verify::word;
 use super::destination::Location;
-use crate::args::BackupLook;
+use crate::args::{BackupLook, Globals};
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
 use crate::time::format_time;
@@ -11,9 +11,9 @@ use pitr::backup::BackupList;
 use platform::World;
 
 /// Prints a line a backup, oldest first.
-pub(super) fn run(out: &Output, args: &BackupLook) -> Result<(), Failure> {
+pub(super) fn run(globals: &Globals, out: &Output, args: &BackupLook) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source)?;
+    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
     let store = source.open_source(&world)?;
     let mut list = pitr::list(&store).map_err(|failure| source.explain(&world, failure))?;
     if let Some(id) = &args.snapshot_id {

@@ -2,7 +2,7 @@
 
 use super::backup_verify::{chain_lines, index_lines};
 use super::destination::Location;
-use crate::args::BackupLook;
+use crate::args::{BackupLook, Globals};
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
 use crate::time::format_time;
@@ -10,9 +10,9 @@ use pitr::backup::BackupDetails;
 use platform::World;
 
 /// Prints what there is to say about a backup; without an id, about the newest.
-pub(super) fn run(out: &Output, args: &BackupLook) -> Result<(), Failure> {
+pub(super) fn run(globals: &Globals, out: &Output, args: &BackupLook) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source)?;
+    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
     let store = source.open_source(&world)?;
     let candidates = source.candidates(&world, &[])?;
     let shown = pitr::show(&store, args.snapshot_id.as_deref(), &candidates).map_err(|failure| source.explain(&world, failure))?;

@@ -4,7 +4,7 @@ use super::backup::new_part;
 use super::destination::{Location, show_bytes};
 use super::stop::Stop;
 use super::temporary::Temporary;
-use crate::args::{BackupVerify, VerifyLevel};
+use crate::args::{BackupVerify, Globals, VerifyLevel};
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count, duration};
 use crate::time::format_time;
@@ -16,9 +16,9 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// Prints what was found, then fails if anything is wrong.
-pub(super) fn run(out: &Output, args: &BackupVerify) -> Result<(), Failure> {
+pub(super) fn run(globals: &Globals, out: &Output, args: &BackupVerify) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source)?;
+    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
     let store = source.open_source(&world)?;
     let candidates = source.candidates(&world, &args.parent)?;
     let stop = Stop::begin(&world, None, "nothing was changed: run it again at any time")?;

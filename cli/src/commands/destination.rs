@@ -4,12 +4,14 @@ use crate::exit::{Failure, usage};
 use crate::output::{Output, Progress, Unit};
 use engine::ErrorKind;
 use pitr::archive::stored::store_error;
+use pitr::backup::held::OpenHint;
 use pitr::{Candidates, ParentStore};
 use platform::World;
-use platform::object_store::{ObjectStore, open_directory};
+use platform::object_store::{ObjectStore, StoreUrl, open_directory};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+mod remote;
 mod suggest;
 
 /// The file that makes a directory a location of backups.
@@ -17,22 +19,33 @@ const ARCHIVE_FILE: &str = pitr::archive::layout::ARCHIVE_KEY;
 /// The most neighbours of a location that are looked at for a backup's parents.
 const SIBLINGS_MAX: usize = 1_000;
 
-/// A directory that holds backups, or will.
+/// A place that holds backups, or will: a directory, or a part of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Location {
+    place: Place,
+    /// The server to ask, where a URL does not mean the provider's own.
+    endpoint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
     /// Absolute, without `.` and doubled slashes.
-    path: PathBuf,
+    Directory(PathBuf),
+    Url(StoreUrl),
 }
 
 impl Location {
-    /// Reads a directory, or a `file://` URL. What a message shows of other URLs is their scheme: the rest may hold a secret.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
+    /// Reads a directory, a `file://` URL, or that of an object store. What a message shows of other URLs is their scheme: the rest may hold a secret.
+    ///
+    /// A bucket is asked for at the server at `endpoint`, where one is given; a directory has none.
+    pub fn parse(text: &str, endpoint: Option<&str>) -> Result<Self, Failure> {
+        let endpoint = endpoint.map(str::to_owned);
+        if let Some(url) = StoreUrl::parse(text) {
+            return Ok(Self { place: Place::Url(remote::supported(url)?), endpoint });
+        }
         let path = match text.split_once("://") {
             Some(("file", rest)) => file_url(rest)?,
-            Some(("s3" | "s3a", _)) => return Err(usage("this build has no S3 support yet").with_hint(COPY_HINT)),
-            Some((scheme, _)) if is_scheme(scheme) => {
-                return Err(usage(format!("this build has no support for {scheme}:// locations")).with_hint(COPY_HINT));
-            }
+            Some((scheme, _)) if is_scheme(scheme) => return Err(remote::no_support(scheme)),
             _ => PathBuf::from(text),
         };
         let whole = match platform::process::current_dir() {
@@ -40,37 +53,45 @@ impl Location {
             None if path.is_absolute() => path,
             None => return Err(usage("the working directory is gone").with_hint("give an absolute path")),
         };
-        Ok(Self { path: whole.components().collect() })
+        Ok(Self { place: Place::Directory(whole.components().collect()), endpoint })
     }
 
     /// Opens a location to read from. Nothing is made; a missing one is answered with what may have been meant.
     pub fn open_source(&self, world: &World) -> Result<Arc<dyn ObjectStore>, Failure> {
-        match world.fs.metadata(&self.path) {
+        let path = match &self.place {
+            Place::Directory(path) => path,
+            Place::Url(url) => return remote::open(url, self.endpoint.as_deref()),
+        };
+        match world.fs.metadata(path) {
             Ok(Some(found)) if found.is_dir => {}
             Ok(Some(_)) => {
-                let message = format!("\"{}\" is a file, not a directory with backups", self.path.display());
+                let message = format!("\"{}\" is a file, not a directory with backups", path.display());
                 return Err(Failure::not_found(message).with_hint("give the directory that \"collections backup\" wrote to"));
             }
-            Ok(None) => return Err(self.missing(world)),
+            Ok(None) => return Err(missing(world, path)),
             Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                return Err(self.missing(world));
+                return Err(missing(world, path));
             }
             Err(error) if error.is_read_only() => {
                 return Err(Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("give this user access to the location"));
             }
             Err(error) => return Err(error.into()),
         }
-        open_directory(&self.path, false).map_err(|error| store_error(&error))
+        open_directory(path, false).map_err(|error| store_error(&error))
     }
 
-    /// Opens a location to write to; it is made with its parents where it is missing.
+    /// Opens a location to write to; a directory is made with its parents where it is missing, a bucket never.
     pub fn open_destination(&self, data_dir: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
-        let data_dir = Self::parse(&data_dir.to_string_lossy())?;
-        if self.path.starts_with(&data_dir.path) {
-            let failure = usage(format!("the destination \"{}\" lies in the database", self.path.display()));
+        let path = match &self.place {
+            Place::Directory(path) => path,
+            Place::Url(url) => return remote::open(url, self.endpoint.as_deref()),
+        };
+        let data_dir = Self::parse(&data_dir.to_string_lossy(), None)?;
+        if matches!(&data_dir.place, Place::Directory(data_dir) if path.starts_with(data_dir)) {
+            let failure = usage(format!("the destination \"{}\" lies in the database", path.display()));
             return Err(failure.with_hint("a backup inside of what it protects protects nothing: choose another directory"));
         }
-        open_directory(&self.path, true).map_err(|error| match store_error(&error) {
+        open_directory(path, true).map_err(|error| match store_error(&error) {
             // Something of the way there is a file.
             failure if failure.kind == ErrorKind::Incomplete => Failure { kind: ErrorKind::Unreachable, hint: None, ..failure },
             failure => failure,
@@ -79,76 +100,93 @@ impl Location {
 
     /// Whether both lie on one device, and would be lost together.
     pub fn shares_device(&self, world: &World, data_dir: &Path) -> bool {
+        let Place::Directory(path) = &self.place else { return false };
         let device = |path: &Path| world.fs.metadata(path).ok().flatten().map(|found| found.device);
-        device(&self.path).is_some_and(|own| Some(own) == device(data_dir))
+        device(path).is_some_and(|own| Some(own) == device(data_dir))
     }
 
-    /// Adds to the failure on a directory without backups which directory below it has some.
+    /// Adds to the failure on a place without backups which directory below it has some.
     pub fn explain(&self, world: &World, failure: Failure) -> Failure {
         if failure.kind != ErrorKind::NotFound || failure.object.as_deref() != Some(ARCHIVE_FILE) {
             return failure;
         }
-        match suggest::question(&suggest::below(world, &self.path, &[])) {
+        let Place::Directory(path) = &self.place else { return failure };
+        match suggest::question(&suggest::below(world, path, &[])) {
             Some(question) => failure.with_hint(question),
             None => failure,
         }
     }
 
-    fn missing(&self, world: &World) -> Failure {
-        let (existing, wanted) = self.split_at_first_missing(world);
-        let first = wanted.first().map_or(existing.clone(), |part| existing.join(part));
-        let message = format!("cannot find the backup \"{}\": \"{}\" does not exist", self.path.display(), first.display());
-        let failure = Failure::not_found(message);
-        match suggest::question(&suggest::below(world, &existing, &wanted)) {
-            Some(question) => failure.with_hint(question),
-            None => failure.with_hint("check the path, and that the disk is mounted"),
-        }
-    }
-
-    /// Splits the path into the longest part that is a directory, and the names behind it.
-    fn split_at_first_missing(&self, world: &World) -> (PathBuf, Vec<String>) {
-        let is_dir = |path: &Path| matches!(world.fs.metadata(path), Ok(Some(found)) if found.is_dir);
-        let existing = self.path.ancestors().find(|path| is_dir(path)).unwrap_or(Path::new("/"));
-        let behind = self.path.strip_prefix(existing).unwrap_or(&self.path);
-        let names = behind.components().filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-            _ => None,
-        });
-        (existing.to_path_buf(), names.collect())
-    }
-
     /// Opens the other locations that a backup may rest on: those that the user names, and the neighbours of this one.
     pub fn candidates(&self, world: &World, parents: &[String]) -> Result<Candidates<'static>, Failure> {
         let open = |text: &String| {
-            let location = Location::parse(text)?;
-            Ok(ParentStore { store: location.open_source(world)?, hint: location.path.display().to_string() })
+            let location = Location::parse(text, self.endpoint.as_deref())?;
+            Ok(ParentStore { store: location.open_source(world)?, hint: location.to_string() })
         };
         let parents = parents.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Candidates { parents, siblings: self.siblings(world), open_hint: Some(&open_hint) })
+        let siblings = match &self.place {
+            Place::Directory(path) => siblings(world, path),
+            // A look at each other part of a bucket costs a request: a parent there is found by the name that the backup has of it.
+            Place::Url(_) => Vec::new(),
+        };
+        Ok(Candidates { parents, siblings, open_hint: Some(self.opener()) })
     }
 
-    fn siblings(&self, world: &World) -> Vec<Arc<dyn ObjectStore>> {
-        let around = platform::fs::parent(&self.path);
-        // What cannot be read there cannot be a parent; a backup that needs it says so.
-        let entries = world.fs.list(around).unwrap_or_default();
-        let paths = entries.into_iter().filter(|entry| entry.is_dir).map(|entry| around.join(entry.name));
-        let others = paths.filter(|path| *path != self.path && holds_backups(world, path));
-        others.take(SIBLINGS_MAX).filter_map(|path| open_directory(&path, false).ok()).collect()
+    /// Opens the place where a parent was when a backup was made, if it is still there.
+    fn opener(&self) -> OpenHint<'static> {
+        let endpoint = self.endpoint.clone();
+        // Candidates are made once or twice by a command, and live as long as it does.
+        Box::leak(Box::new(move |hint: &str| {
+            let location = Location::parse(hint, endpoint.as_deref()).ok()?;
+            match &location.place {
+                Place::Directory(path) => holds_backups(&World::real(), path).then(|| open_directory(path, false).ok()).flatten(),
+                Place::Url(url) => remote::open(url, endpoint.as_deref()).ok(),
+            }
+        }))
     }
 }
 
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.path.display())
+        match &self.place {
+            Place::Directory(path) => write!(f, "{}", path.display()),
+            Place::Url(url) => write!(f, "{url}"),
+        }
     }
 }
 
-const COPY_HINT: &str = "back up to a directory, and copy that with any tool: a backup can be moved";
+/// Says that a directory is not there, and which one may have been meant.
+fn missing(world: &World, path: &Path) -> Failure {
+    let (existing, wanted) = split_at_first_missing(world, path);
+    let first = wanted.first().map_or(existing.clone(), |part| existing.join(part));
+    let message = format!("cannot find the backup \"{}\": \"{}\" does not exist", path.display(), first.display());
+    let failure = Failure::not_found(message);
+    match suggest::question(&suggest::below(world, &existing, &wanted)) {
+        Some(question) => failure.with_hint(question),
+        None => failure.with_hint("check the path, and that the disk is mounted"),
+    }
+}
 
-/// Opens the place where a parent was when a backup was made, if it is still there.
-fn open_hint(hint: &str) -> Option<Arc<dyn ObjectStore>> {
-    let location = Location::parse(hint).ok()?;
-    holds_backups(&World::real(), &location.path).then(|| open_directory(&location.path, false).ok()).flatten()
+/// Splits a path into the longest part that is a directory, and the names behind it.
+fn split_at_first_missing(world: &World, path: &Path) -> (PathBuf, Vec<String>) {
+    let is_dir = |path: &Path| matches!(world.fs.metadata(path), Ok(Some(found)) if found.is_dir);
+    let existing = path.ancestors().find(|path| is_dir(path)).unwrap_or(Path::new("/"));
+    let behind = path.strip_prefix(existing).unwrap_or(path);
+    let names = behind.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    (existing.to_path_buf(), names.collect())
+}
+
+/// Opens the directories with backups beside one.
+fn siblings(world: &World, path: &Path) -> Vec<Arc<dyn ObjectStore>> {
+    let around = platform::fs::parent(path);
+    // What cannot be read there cannot be a parent; a backup that needs it says so.
+    let entries = world.fs.list(around).unwrap_or_default();
+    let paths = entries.into_iter().filter(|entry| entry.is_dir).map(|entry| around.join(entry.name));
+    let others = paths.filter(|other| other != path && holds_backups(world, other));
+    others.take(SIBLINGS_MAX).filter_map(|path| open_directory(&path, false).ok()).collect()
 }
 
 fn holds_backups(world: &World, path: &Path) -> bool {
@@ -193,7 +231,10 @@ mod tests {
     use super::*;
 
     fn path_of(text: &str) -> PathBuf {
-        Location::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).path
+        match Location::parse(text, None).unwrap_or_else(|error| panic!("{text}: {error}")).place {
+            Place::Directory(path) => path,
+            Place::Url(url) => panic!("{text} is a directory, not {url}"),
+        }
     }
 
     #[test]
@@ -206,12 +247,28 @@ mod tests {
 
     #[test]
     fn a_location_that_this_build_cannot_reach_is_a_usage_error_and_shows_no_secret() {
-        for text in ["s3://key:secret@bucket/x", "gs://secret/x", "https://host/secret", "file://secret/x", "file:///a%2", "file:///a%+1"] {
-            let failure = Location::parse(text).unwrap_err();
+        let texts = [
+            "s3://key:secret@bucket/x",
+            "s3://secret@bucket",
+            "s3://bucket/x?secret",
+            "sftp://secret/x",
+            "https://host/secret",
+            "file://secret/x",
+            "file:///a%2",
+            "file:///a%+1",
+        ];
+        for text in texts {
+            let failure = Location::parse(text, None).unwrap_err();
             assert_eq!(failure.kind, ErrorKind::Usage, "{text}");
             assert!(!failure.message.contains("secret") || text.starts_with("file"), "{failure}");
         }
-        let failure = Location::parse("s3://bucket/x").unwrap_err();
-        assert!(failure.message.contains("no S3 support yet"), "{failure}");
+    }
+
+    #[test]
+    fn a_bucket_is_a_location_under_the_name_that_was_given() {
+        let location = Location::parse("s3://bucket/vectra/x/", Some("http://host:1")).unwrap();
+        assert_eq!(location.to_string(), "s3://bucket/vectra/x");
+        assert_eq!(location.endpoint.as_deref(), Some("http://host:1"));
+        assert!(!location.shares_device(&World::real(), Path::new("/")));
     }
 }

@@ -9,9 +9,9 @@ use platform::World;
 use serde_json::json;
 
 /// Tries the store, and says what it found; exits 1 when it is not safe for two writers to meet in.
-pub(super) fn run(_globals: &Globals, out: &Output, url: &str) -> Result<(), Failure> {
+pub(super) fn run(globals: &Globals, out: &Output, url: &str) -> Result<(), Failure> {
     let world = World::real();
-    let store = Location::parse(url)?.open_source(&world)?;
+    let store = Location::parse(url, globals.endpoint.as_deref())?.open_source(&world)?;
     let report = pitr::doctor::probe(&world, &store);
     if out.is_json() {
         out.result_json(&json!({"store": report.store, "safe_for_takeover": report.safe_for_takeover, "clock_skew": report.skew_micros.map(|skew| skew as f64 / 1e6),

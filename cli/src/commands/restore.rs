@@ -3,7 +3,7 @@
 mod print;
 
 use super::backup::say_that_it_blocks;
-use super::destination::{Location, show_bytes};
+use super::destination::show_bytes;
 use super::session::Session;
 use super::stop::Stop;
 use crate::args::RestoreArgs;
@@ -15,7 +15,7 @@ const STOPPED_HINT: &str = "nothing of it is visible: run the command again";
 /// Restores, or says what a restore would do.
 pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failure> {
     let world = &session.world;
-    let source = Location::parse(&args.source)?;
+    let source = session.location(&args.source)?;
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
     let target = target(session, args);

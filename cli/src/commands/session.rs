@@ -1,6 +1,7 @@
 //! The database that a command works on: opened for reading or writing, and closed whatever happens.
 
 use super::archiving::{self, Watch};
+use super::destination::Location;
 use super::version::chosen_kernels;
 use crate::args::{Globals, SettleArgs};
 use crate::data_dir;
@@ -25,6 +26,8 @@ pub(super) struct Session<'a> {
     /// What the archiver beside a command found.
     pub watch: Watch,
     dir: PathBuf,
+    /// The server of locations in buckets.
+    endpoint: Option<String>,
     options: DatabaseOptions,
     settle: Option<SettleArgs>,
 }
@@ -40,7 +43,13 @@ impl<'a> Session<'a> {
     pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
         let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
         let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock, kernels: Some(kernels) };
-        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None })
+        let endpoint = globals.endpoint.clone();
+        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, endpoint })
+    }
+
+    /// Reads a location as the user writes it.
+    pub fn location(&self, text: &str) -> Result<Location, Failure> {
+        Location::parse(text, self.endpoint.as_deref())
     }
 
     /// Ends as these say: with or without waiting for the archive, and how long.

@@ -79,6 +79,11 @@ impl ObjectStore for Guarded {
         self.store.put_if_absent(key, body)
     }
 
+    fn put_unique(&self, key: &str, body: Body) -> Result<PutOutcome, StoreError> {
+        self.check("put", key)?;
+        self.store.put_unique(key, body)
+    }
+
     fn get(&self, key: &str) -> Result<bytes::Bytes, StoreError> {
         self.check("get", key)?;
         self.store.get(key)

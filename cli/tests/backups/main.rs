@@ -2,6 +2,7 @@
 
 mod answers;
 mod broken;
+mod buckets;
 mod demo;
 mod options;
 mod place;

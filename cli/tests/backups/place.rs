@@ -87,6 +87,18 @@ impl Place {
         Ran::of(&self.vectra(line).output().expect("the program runs"))
     }
 
+    /// Runs a command line with more environment.
+    pub fn run_with(&self, variables: &[(String, String)], line: &str) -> Ran {
+        let variables = variables.iter().map(|(name, value)| (name, value));
+        Ran::of(&self.vectra(line).envs(variables).output().expect("the program runs"))
+    }
+
+    /// Runs a script by a shell as it is, with more environment.
+    pub fn script_with(&self, variables: &[(String, String)], shell: &str, script: &str) -> Ran {
+        let variables = variables.iter().map(|(name, value)| (name, value));
+        Ran::of(&self.command(shell).envs(variables).args(["-c", script]).output().expect("the shell runs"))
+    }
+
     /// Runs a command line with kernels forced.
     pub fn run_on(&self, kernels: &str, line: &str) -> Ran {
         Ran::of(&self.vectra(line).env("VECTRA_SIMD", kernels).output().expect("the program runs"))

@@ -24,6 +24,16 @@ impl Scheme {
         }
     }
 
+    /// Tells whether this build can open such URLs.
+    #[must_use]
+    pub fn is_in_this_build(self) -> bool {
+        match self {
+            Self::S3 => cfg!(feature = "s3"),
+            Self::Gcs => cfg!(feature = "gcs"),
+            Self::Azure => cfg!(feature = "azure"),
+        }
+    }
+
     fn of(name: &str) -> Option<Self> {
         match name {
             "s3" | "s3a" => Some(Self::S3),

@@ -28,6 +28,8 @@ pub struct Faults {
     pub slow_body: u64,
     /// Parts of uploads from this number on are forbidden, always; 0 for none.
     pub parts_forbidden_from: u32,
+    /// Puts of whole objects from this one on are forbidden, always; 0 for none.
+    pub puts_forbidden_from: u64,
     /// Lists leave out as many of the newest objects as this says, always.
     pub stale_list: usize,
 }
@@ -43,6 +45,7 @@ struct State {
     faults: Faults,
     stream: u64,
     injected: u64,
+    puts: u64,
 }
 
 /// What is to happen to one request.
@@ -64,9 +67,12 @@ impl State {
         word ^ (word >> 31)
     }
 
-    fn fate(&mut self, part: Option<u32>) -> Fate {
-        let Faults { unavailable, too_many, lost_reply, truncated_body, slow_body, parts_forbidden_from: from, .. } = self.faults;
-        if part.is_some_and(|part| from > 0 && part >= from) {
+    fn fate(&mut self, is_put: bool, part: Option<u32>) -> Fate {
+        let Faults { unavailable, too_many, lost_reply, truncated_body, slow_body, .. } = self.faults;
+        let Faults { parts_forbidden_from: from_part, puts_forbidden_from: from_put, .. } = self.faults;
+        self.puts += u64::from(is_put && part.is_none());
+        let is_part_forbidden = part.is_some_and(|part| from_part > 0 && part >= from_part);
+        if is_part_forbidden || (is_put && from_put > 0 && self.puts >= from_put) {
             self.injected += 1;
             return Fate::Refused(403, "AccessDenied");
         }
@@ -97,7 +103,7 @@ impl Spoiler {
     pub fn set(&self, faults: Faults) {
         let mut state = self.state.lock();
         state.faults = faults;
-        state.stream = faults.seed;
+        (state.stream, state.puts) = (faults.seed, 0);
     }
 
     pub fn injected(&self) -> u64 {
@@ -107,7 +113,7 @@ impl Spoiler {
     /// Serves a request, or not.
     pub async fn serve(&self, service: &S3Service, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
         let part = request.uri().query().and_then(part_number);
-        let fate = self.state.lock().fate(part);
+        let fate = self.state.lock().fate(request.method() == Method::PUT, part);
         let is_get = request.method() == Method::GET;
         let request = request.map(Body::from);
         match fate {

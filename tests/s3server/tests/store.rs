@@ -8,7 +8,7 @@ use platform::World;
 use platform::object_store::conformance::{conformance, conformance_but_for_equal_bytes};
 use platform::object_store::retry::RetryPolicy;
 use platform::object_store::{ObjectStore, PutOutcome, RemoteOptions, StoreError, StoreErrorKind, StoreUrl, open_url};
-use vectra_s3server::{Faults, SECRET_KEY, Server};
+use vectra_s3server::{ACCESS_KEY, Faults, SECRET_KEY, Server};
 
 /// Waits that a test can afford.
 const QUICK: RetryPolicy =
@@ -203,4 +203,26 @@ fn dates_of_objects_are_those_of_the_server() {
     store.put_if_absent("a", vec![Bytes::from_static(b"1")]).unwrap();
     let (now, listed) = (World::real().clock.wall_micros(), store.list("").unwrap());
     assert!(now.abs_diff(listed[0].modified_micros) < 60_000_000, "{listed:?}");
+}
+
+/// Against a server that is not ours; `tests/s3/run.sh` starts one.
+#[test]
+#[expect(clippy::disallowed_macros, reason = "a test that was left out must say so")]
+fn every_promise_holds_on_another_server() {
+    let Some(endpoint) = platform::process::env("VECTRA_TEST_S3") else {
+        println!("left out: VECTRA_TEST_S3 names no server");
+        return;
+    };
+    let variables = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let options = RemoteOptions { endpoint: Some(endpoint), variables, ..RemoteOptions::default() };
+    // A place of its own: the suite begins with an empty store.
+    let place = format!("s3://my-dr-bucket-us-west-2/conformance-{:016x}", World::real().random.u64());
+    let store = open_with(&options, &place).unwrap_or_else(|error| panic!("{error}"));
+    conformance(&*store);
+    let body = large(20 << 20);
+    assert_eq!(store.put_unique("large", vec![body.clone()]).unwrap(), PutOutcome::Created);
+    assert!(store.get("large").unwrap() == body);
+    let error = open_with(&options, "s3://no-such-bucket/x").unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::NotFound, "{error}");
 }

@@ -2,7 +2,6 @@
 
 use crate::args::{ArchiveEnable, DurabilityArg};
 use crate::commands::archiving;
-use crate::commands::destination::Location;
 use crate::commands::session::Session;
 use crate::exit::Failure;
 use crate::output::bytes;
@@ -12,7 +11,7 @@ use serde_json::json;
 
 /// Opens the archive first, so that a mistyped place changes nothing; then notes the setting, then sends.
 pub(in crate::commands) fn run(session: &Session<'_>, args: &ArchiveEnable) -> Result<(), Failure> {
-    let location = Location::parse(&args.to)?;
+    let location = session.location(&args.to)?;
     let done = session.change_without_archiving(|database| {
         let (name, _) = database.state().resolve(&args.name).map(|(name, life)| (name.to_owned(), life.incarnation))?;
         let known = database.state().archives.get(&name).cloned();
