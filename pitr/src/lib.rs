@@ -6,13 +6,14 @@ pub mod backup;
 pub mod doctor;
 pub mod encryption;
 pub mod fence;
+pub mod history;
 pub mod restore;
 pub mod time_text;
 pub mod timeline;
 pub mod verify;
 
 pub use backup::{BackupReport, BackupRequest, Candidates, ParentStore, backup, list, show};
-pub use restore::{DryRun, RestoreReport, RestoreRequest, dry_run, restore};
+pub use restore::{DryRun, RestoreAllRequest, RestoreReport, RestoreRequest, Target, dry_run, dry_run_all, restore, restore_all};
 pub use verify::{Level, Scratch, VerifyReport, VerifyRequest, verify};
 
 /// Is told how many bytes are done and how many there are in all.

@@ -32,6 +32,14 @@ pub(crate) fn serialize<S: Serializer>(micros: &u64, serializer: S) -> Result<S:
     serializer.serialize_str(&format(*micros))
 }
 
+#[expect(clippy::ref_option, reason = "serde gives fields by reference")]
+pub(crate) fn serialize_option<S: Serializer>(micros: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match micros {
+        Some(micros) => serialize(micros, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

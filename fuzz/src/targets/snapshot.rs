@@ -116,7 +116,7 @@ fn use_it(sim: &SimWorld, store: &Arc<dyn ObjectStore>) -> bool {
     let request = VerifyRequest { level: Level::Restore, snapshot_id: None, candidates: Candidates::default(), scratch };
     let verified = pitr::verify(&world, store, &request, &|_, _| ()).is_ok_and(|report| report.ok);
     let database = Database::open(&world, Path::new("/data"), DatabaseOptions::default()).expect("an empty database opens");
-    let request = RestoreRequest { name: "c", snapshot_id: Some(SNAPSHOT_ID), ..RestoreRequest::default() };
+    let request = RestoreRequest { name: "c", target: pitr::Target::Snapshot(Some(SNAPSHOT_ID)), ..RestoreRequest::default() };
     let _ = pitr::restore::dry_run(&database, store, &request);
     let restored = pitr::restore(&database, store, &request, &|_, _| ());
     assert!(!verified || restored.is_ok(), "what verifies restores: {restored:?}");

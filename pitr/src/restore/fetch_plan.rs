@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::archive::tiling::{Source, Tiling, tile};
+use engine::collection::snapshot::LogRange;
+
+use super::plan::RestorePoint;
+use crate::archive::tiling::{Source, Stretch, Tiling, tile};
 use crate::archive::{Archive, Key, Listing};
-use crate::backup::format::{ObjectEntry, RangeEntry, SnapshotFile};
+use crate::backup::format::{ObjectEntry, SnapshotFile};
 use crate::backup::held::Library;
 
 /// How a stretch of the log is fetched.
 #[derive(Debug, Clone)]
 pub struct RangeFetch {
-    /// The stretch.
-    pub entry: RangeEntry,
+    /// The stretch, with the hash of its bytes where one is stated.
+    pub entry: LogRange,
     /// Its parts; `source` numbers the archives of the plan.
     pub tiling: Tiling,
 }
@@ -65,16 +68,21 @@ impl FetchPlan {
     }
 }
 
-/// Plans a fetch.
+/// Plans the fetch of a backup.
 #[must_use]
 pub fn plan_fetch(file: &SnapshotFile, library: &Library) -> FetchPlan {
-    let archives: Vec<(Archive, Arc<Listing>)> =
-        library.archives_of(file).into_iter().map(|(archive, listing)| (archive.clone(), listing.clone())).collect();
-    let mut plan = FetchPlan { archives, ..FetchPlan::default() };
+    plan_point(&RestorePoint::of_snapshot(file), library)
+}
+
+/// Plans the fetch of a state.
+#[must_use]
+pub fn plan_point(point: &RestorePoint, library: &Library) -> FetchPlan {
+    let archives = point.sources.iter().filter_map(|id| library.get(*id)).map(|(archive, listing)| (archive.clone(), listing.clone()));
+    let mut plan = FetchPlan { archives: archives.collect(), ..FetchPlan::default() };
     let listings: Vec<Arc<Listing>> = plan.archives.iter().map(|(_, listing)| listing.clone()).collect();
     let sources: Vec<Source<'_>> = listings.iter().map(|listing| Source { listing, only: None }).collect();
-    for entry in &file.log {
-        let tiling = tile(&sources, entry.stretch());
+    for entry in &point.log {
+        let tiling = tile(&sources, Stretch { timeline: entry.timeline, start: entry.start, end: entry.end });
         if tiling.reached < entry.end {
             let key = Key::Extent(entry.timeline, tiling.reached).to_string();
             plan.lacks.push(Lack {
@@ -87,17 +95,18 @@ pub fn plan_fetch(file: &SnapshotFile, library: &Library) -> FetchPlan {
         plan.bytes += entry.end - entry.start;
         plan.ranges.push(RangeFetch { entry: *entry, tiling });
     }
-    for entry in &file.objects {
-        let source = plan.archives.iter().position(|(archive, _)| archive.id == file.home_of(entry));
+    for entry in &point.objects {
+        let home = entry.archive.unwrap_or(point.home);
+        let source = plan.archives.iter().position(|(archive, _)| archive.id == home);
         let size = source.and_then(|source| plan.archives[source].1.objects.get(&entry.name).copied());
         plan.lacks.extend(lack(&Key::Object(entry.name).to_string(), entry.bytes, size));
         plan.bytes += entry.bytes;
         plan.objects.push(ObjectFetch { entry: entry.clone(), source: source.unwrap_or(0) });
     }
-    if let (Ok(key), Some((_, listing))) = (file.manifest_key(), library.get(file.archive)) {
+    if let (Ok(key), Some((_, listing))) = (point.manifest_key(), library.get(point.home)) {
         let key = key.to_string();
-        plan.lacks.extend(lack(&key, file.manifest.bytes, listing.sizes.get(&key).copied()));
-        plan.bytes += file.manifest.bytes;
+        plan.lacks.extend(lack(&key, point.manifest.bytes, listing.sizes.get(&key).copied()));
+        plan.bytes += point.manifest.bytes;
     }
     plan
 }

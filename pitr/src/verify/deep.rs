@@ -19,7 +19,7 @@ use crate::backup::held::{Candidates, Library};
 use crate::restore::fetch::fetch_object;
 use crate::restore::fetch_plan::{FetchPlan, plan_fetch};
 use crate::restore::probe::{check_answers, sample};
-use crate::restore::{RestoreRequest, restore};
+use crate::restore::{RestoreRequest, Target, restore};
 
 /// Points that are read back and searched for.
 const SAMPLE: usize = 32;
@@ -75,7 +75,12 @@ pub(super) fn check_restore(file: &SnapshotFile, archive: &Archive, candidates: 
 fn restore_and_ask(file: &SnapshotFile, archive: &Archive, candidates: Candidates<'_>, scratch: &Scratch) -> Result<()> {
     let options = DatabaseOptions { accept_clock: true, ..DatabaseOptions::default() };
     let database = Database::open(&scratch.world, &scratch.dir, options)?;
-    let request = RestoreRequest { name: &file.collection, snapshot_id: Some(&file.snapshot_id), candidates, ..RestoreRequest::default() };
+    let request = RestoreRequest {
+        name: &file.collection,
+        target: Target::Snapshot(Some(&file.snapshot_id)),
+        candidates,
+        ..RestoreRequest::default()
+    };
     restore(&database, &archive.store, &request, &|_, _| ())?;
     let collection = database.collection(&file.collection)?;
     let version = collection.version();

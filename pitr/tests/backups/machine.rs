@@ -11,7 +11,8 @@ use engine::database::DatabaseOptions;
 use engine::schema::Numbers;
 use engine::{Batch, Collection, Database, Distance, Point, PointId, Result, Schema, VectorSchema};
 use pitr::{
-    BackupReport, BackupRequest, Candidates, Level, ParentStore, RestoreReport, RestoreRequest, Scratch, VerifyReport, VerifyRequest,
+    BackupReport, BackupRequest, Candidates, Level, ParentStore, RestoreReport, RestoreRequest, Scratch, Target, VerifyReport,
+    VerifyRequest,
 };
 use platform::object_store::ObjectStore;
 use platform::object_store::sim::SimStore;
@@ -72,7 +73,7 @@ impl Machine {
     ) -> Result<(RestoreReport, Content)> {
         let other = Machine::new(self.seed + 2_000);
         let database = other.database();
-        let request = RestoreRequest { name, snapshot_id: id, candidates, ..RestoreRequest::default() };
+        let request = RestoreRequest { name, target: Target::Snapshot(id), candidates, ..RestoreRequest::default() };
         let report = pitr::restore(&database, &self.store(root), &request, &|_, _| ())?;
         Ok((report, content(&database.collection(name)?)))
     }

@@ -4,7 +4,7 @@ use engine::database::DatabaseOptions;
 use engine::log::file::LogFileName;
 use engine::{Database, ErrorKind};
 use pitr::archive::stored::encode_json;
-use pitr::{BackupRequest, Candidates, Level, RestoreRequest};
+use pitr::{BackupRequest, Candidates, Level, RestoreRequest, Target};
 use platform::random::Stream;
 
 use crate::machine::{DATA, Machine, backup, content, create, dump, seal, try_backup, upsert};
@@ -43,7 +43,7 @@ fn a_restore_that_cannot_be_says_so_before_anything_is_written() {
     let unknown = refused(&request("d"));
     assert_eq!(unknown.kind, ErrorKind::NotFound);
     assert!(unknown.hint.as_deref().unwrap_or("").contains("c"), "{unknown:?}");
-    let to_e = |id| RestoreRequest { name: "c", snapshot_id: Some(id), new_name: Some("e"), ..RestoreRequest::default() };
+    let to_e = |id| RestoreRequest { name: "c", target: Target::Snapshot(Some(id)), new_name: Some("e"), ..RestoreRequest::default() };
     let unknown = refused(&to_e("two"));
     assert_eq!(unknown.kind, ErrorKind::NotFound);
     assert!(unknown.hint.as_deref().unwrap_or("").contains("one"), "{unknown:?}");

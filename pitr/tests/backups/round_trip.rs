@@ -2,7 +2,7 @@
 
 use pitr::backup::BackupType;
 use pitr::restore::IndexState;
-use pitr::{Candidates, Level, RestoreRequest};
+use pitr::{Candidates, Level, RestoreRequest, Target};
 use platform::random::Stream;
 
 use crate::machine::{Machine, backup, content, create, delete, dump, index_all, seal, upsert};
@@ -99,7 +99,8 @@ fn a_restored_collection_backed_up_to_the_same_place_sends_what_is_new_since_the
     let full = backup(&database, &collection, &store, "one");
     upsert(&collection, 1_000..1_010, &mut stream);
     backup(&database, &collection, &store, "two");
-    let request = RestoreRequest { name: "c", snapshot_id: Some("one"), new_name: Some("branch"), ..RestoreRequest::default() };
+    let request =
+        RestoreRequest { name: "c", target: Target::Snapshot(Some("one")), new_name: Some("branch"), ..RestoreRequest::default() };
     pitr::restore(&database, &store, &request, &|_, _| ()).unwrap();
     let branch = database.collection("branch").unwrap();
     let untouched = backup(&database, &branch, &store, "branch-0");

@@ -1,0 +1,180 @@
+//! Which times a history can be restored to (rule S20), and what is said of one outside.
+
+use engine::error::{Error, ErrorKind, Result};
+use engine::ids::{CommitTime, Lsn};
+use serde::Serialize;
+
+use super::bases::earliest;
+use super::fetch_plan::plan_fetch;
+use super::plan::base_candidates;
+use crate::archive::{Archive, Listing};
+use crate::backup::held::{Candidates, Library};
+use crate::history::catalog::closed;
+use crate::history::resolve::began;
+use crate::history::walk::{Held, last_operation};
+use crate::history::{History, Lives, Resolved};
+use crate::time_text::format;
+use crate::timeline::common_lsn;
+
+/// The moments that a source can be restored to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// The earliest.
+    #[serde(serialize_with = "crate::time_text::serialize")]
+    pub from: CommitTime,
+    /// The latest.
+    #[serde(serialize_with = "crate::time_text::serialize")]
+    pub to: CommitTime,
+}
+
+impl Window {
+    /// Says whether a time lies in it.
+    #[must_use]
+    pub fn contains(&self, at: CommitTime) -> bool {
+        self.from <= at && at <= self.to
+    }
+}
+
+/// Every time that a history can be restored to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Windows {
+    /// From the oldest base to the end of what was archived continuously.
+    pub continuous: Option<Window>,
+    /// Of each backup, from its last operation to the moment when it was pinned.
+    pub backups: Vec<Window>,
+}
+
+impl Windows {
+    /// Lists all of them.
+    pub fn all(&self) -> impl Iterator<Item = Window> + '_ {
+        self.continuous.iter().chain(&self.backups).copied()
+    }
+
+    /// Says whether a time can be restored.
+    #[must_use]
+    pub fn contains(&self, at: CommitTime) -> bool {
+        self.all().any(|window| window.contains(at))
+    }
+
+    /// Gives the window that holds a time, or else the one that reaches from the first moment to the last.
+    #[must_use]
+    pub fn around(&self, at: CommitTime) -> Option<Window> {
+        self.all().find(|window| window.contains(at)).or_else(|| self.whole())
+    }
+
+    /// Gives the first and the last moment of all; not everything between them can be restored.
+    #[must_use]
+    pub fn whole(&self) -> Option<Window> {
+        Some(Window { from: self.all().map(|w| w.from).min()?, to: self.all().map(|w| w.to).max()? })
+    }
+}
+
+/// Finds the times that a history can be restored to.
+///
+/// # Errors
+/// Those of the stores, `Corrupt` when a head of the log that decides is damaged.
+pub fn windows(archive: &Archive, library: &mut Library, lives: &Lives, resolved: &Resolved, others: &Candidates<'_>) -> Result<Windows> {
+    let history = &resolved.history;
+    let until = resolved.until.map_or(CommitTime::MAX, |until| until.saturating_sub(1));
+    let cut = |window: Window| (window.from <= until).then_some(Window { to: window.to.min(until), ..window });
+    let mut windows = Windows { continuous: continuous(archive, library, lives, resolved, others)?.and_then(cut), backups: Vec::new() };
+    for held in &lives.snapshots.good {
+        let file = &held.file;
+        if common_lsn(&file.ancestry, &history.spans) < file.position.lsn {
+            continue;
+        }
+        library.add_parents(file, others)?;
+        let found = file.parents.iter().all(|parent| !library.missing.contains_key(&parent.archive));
+        if found && plan_fetch(file, library).lacks.is_empty() {
+            let to = file.pin_time.max(file.position.commit_time);
+            windows.backups.extend(cut(Window { from: file.position.commit_time, to }));
+        }
+    }
+    Ok(windows)
+}
+
+/// Gives the window of what was archived continuously.
+fn continuous(
+    archive: &Archive,
+    library: &mut Library,
+    lives: &Lives,
+    resolved: &Resolved,
+    others: &Candidates<'_>,
+) -> Result<Option<Window>> {
+    let Some((_, listing)) = library.get(archive.id) else { return Ok(None) };
+    let (history, listing) = (&resolved.history, listing.clone());
+    let Some(last) = last_continuous(lives, history) else { return Ok(None) };
+    let candidates = base_candidates(&listing, &lives.snapshots.good, history);
+    let Some(first) = earliest(archive, library, &candidates, history, others)? else { return Ok(None) };
+    // Its log begins a moment before the catalog names a collection.
+    let from = first.max(began(lives, history));
+    let (mut end, mut is_open): (Lsn, bool) = (0, true);
+    for span in &history.spans[..=last] {
+        let reached = listing.reached(span.timeline, span.from).min(span.to.unwrap_or(Lsn::MAX));
+        end = reached;
+        if span.to.is_some_and(|to| reached < to) || has_more(&listing, history, reached) {
+            is_open = false;
+            break;
+        }
+    }
+    let held = [Held { archive, listing: &listing }];
+    let newest = last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time);
+    let is_tip = last + 1 == history.spans.len();
+    let closed = resolved.database.filter(|_| is_open && is_tip).map_or(0, |database| closed(&listing, database));
+    let to = newest.max(closed);
+    Ok((from <= to).then_some(Window { from, to }))
+}
+
+/// Finds the last span of a history that was archived continuously.
+#[must_use]
+pub fn last_continuous(lives: &Lives, history: &History) -> Option<usize> {
+    history.spans.iter().rposition(|span| lives.continuous.contains(&span.timeline))
+}
+
+/// Says whether the archive holds something of a history behind a position at which its log ends: then a part is missing there.
+#[must_use]
+pub fn has_more(listing: &Listing, history: &History, position: Lsn) -> bool {
+    history.spans.iter().any(|span| {
+        let end = span.to.unwrap_or(Lsn::MAX);
+        let bytes = listing.extents_of(span.timeline).iter().any(|extent| extent.end.min(end) > position);
+        let names = listing.bases.get(&span.timeline).into_iter().flatten();
+        let states = names.filter(|name| name.covered_lsn <= end).any(|name| name.covered_lsn > position);
+        span.from > position || (end > position && (bytes || states))
+    })
+}
+
+/// Finds the times of every life that a name had.
+///
+/// # Errors
+/// As [`windows`].
+pub fn windows_of_name(archive: &Archive, library: &mut Library, lives: &Lives, name: &str, others: &Candidates<'_>) -> Result<Windows> {
+    let mut all = Windows::default();
+    for database in &lives.databases {
+        for tenure in database.tenures.iter().filter(|tenure| tenure.name == name) {
+            let Ok(history) = crate::history::resolve::history_of_life(lives, tenure.incarnation) else { continue };
+            let incarnation = Some(tenure.incarnation);
+            let resolved = Resolved { history, incarnation, database: database.database, until: tenure.until, warnings: Vec::new() };
+            all.backups.extend(windows(archive, library, lives, &resolved, others)?.all());
+        }
+    }
+    Ok(all)
+}
+
+/// Makes the error on a time that cannot be restored: both ends, and the two nearest times that can.
+#[must_use]
+pub fn outside(name: &str, at: CommitTime, windows: &Windows) -> Error {
+    let message = format!("\"{}\" cannot be restored to {}", name.escape_debug(), format(at));
+    let error = Error::new(ErrorKind::NotFound, message).with_object(name);
+    let Some(window) = windows.whole() else {
+        return error.with_hint("nothing of it can be restored: neither a backup nor a manifest of it is whole");
+    };
+    let before = windows.all().filter(|w| w.from <= at).map(|w| w.to.min(at)).max();
+    let after = windows.all().filter(|w| w.to >= at).map(|w| w.from.max(at)).min();
+    let nearest = [before, after].into_iter().flatten().map(format).collect::<Vec<_>>().join(" and ");
+    error
+        .with_expected(format!("a time from {} to {}", format(window.from), format(window.to)), format(at))
+        .with_hint(format!("the nearest that can be restored: {nearest}"))
+}
+
+#[cfg(test)]
+mod tests;

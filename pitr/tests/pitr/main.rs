@@ -1,0 +1,11 @@
+//! Restores to a time on a simulated machine: which state is meant, what is missing, and what is said then.
+
+#[path = "../backups/machine.rs"]
+#[expect(dead_code, reason = "each suite uses a part of the machine")]
+mod machine;
+
+mod all;
+mod branches;
+mod holes;
+mod source;
+mod times;
