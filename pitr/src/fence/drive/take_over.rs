@@ -41,6 +41,8 @@ pub enum Permission<'a> {
 
 /// Ends timeline `old` and begins one that goes on from the same position.
 ///
+/// `old` is the timeline at which [`super::follow`] ended. One that was claimed and never sealed to leads nowhere, and so would its successor.
+///
 /// When this fails or the process dies, run it again: it finds what became of the attempt. If its seal stands, the timeline that the seal names is then the
 /// one to take over; if not, the claim is garbage that nothing leads to.
 ///
