@@ -104,7 +104,12 @@ fn right_or(collection: &Collection, original: &Original, kind: ErrorKind) {
 #[test]
 fn a_source_that_lies_is_corrupt_and_one_that_is_silent_unreachable_until_they_are_right_again() {
     let original = small();
-    let cases = [(Behaviour::Garbage, ErrorKind::Corrupt), (Behaviour::Cut, ErrorKind::Corrupt), (Behaviour::Down, ErrorKind::Unreachable)];
+    let cases = [
+        (Behaviour::Garbage, ErrorKind::Corrupt),
+        (Behaviour::Vectors, ErrorKind::Corrupt),
+        (Behaviour::Cut, ErrorKind::Corrupt),
+        (Behaviour::Down, ErrorKind::Unreachable),
+    ];
     for (at, (behaviour, kind)) in cases.into_iter().enumerate() {
         for is_writer in [true, false] {
             let sim = SimWorld::new(30 + at as u64);
@@ -129,6 +134,24 @@ fn a_source_that_lies_is_corrupt_and_one_that_is_silent_unreachable_until_they_a
                 assert_eq!(answers(&collection, &original), original.answers);
             }
         }
+    }
+}
+
+#[test]
+fn a_hydration_from_a_source_that_lies_makes_nothing_whole_and_can_be_repeated() {
+    let original = tiny();
+    for behaviour in [Behaviour::OneBit, Behaviour::Vectors, Behaviour::Garbage] {
+        let sim = SimWorld::new(50);
+        let source = Arc::new(MapSource::new(&original));
+        install(&sim.world(), &original, false);
+        let collection = open(&sim.world(), Some(&sources_of(&source))).unwrap();
+        source.set(behaviour);
+        assert_eq!(collection.hydrate(&|| false, &|_, _| {}).unwrap_err().kind, ErrorKind::Corrupt, "{behaviour:?}");
+        assert_eq!(collection.lazy_marker().unwrap().files.len(), original.away(), "{behaviour:?}");
+        right_or(&collection, &original, ErrorKind::Corrupt);
+        source.set(Behaviour::Right);
+        assert!(collection.hydrate(&|| false, &|_, _| {}).unwrap(), "{behaviour:?}");
+        check_log(&collection, &original);
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use engine::log::SectionKind;
+use engine::log::record::RecordHead;
 use engine::log::residency::RangeSource;
 use engine::{Error, ErrorKind, Lsn, Result, Timeline};
 use platform::random::Stream;
@@ -20,16 +22,33 @@ pub enum Behaviour {
     Garbage,
     /// It gives what was written with one bit flipped somewhere.
     OneBit,
+    /// It gives every vector with other numbers, and everything else as it was written.
+    Vectors,
     /// It gives too few bytes.
     Cut,
     /// It does not answer.
     Down,
 }
 
+/// Finds bytes of vectors in records that lie from a position on.
+fn numbers(start: Lsn, records: &Bytes) -> Vec<Lsn> {
+    let (mut found, mut at) = (Vec::new(), start);
+    while at < start + records.len() as u64 {
+        let head = RecordHead::parse(&records[(at - start) as usize..], at).unwrap();
+        for section in head.sections.iter().filter(|section| section.kind == SectionKind::Vectors) {
+            found.extend((section.offset + 3..section.offset + section.len).step_by(64).map(|offset| at + offset as u64));
+        }
+        at = head.end();
+    }
+    found
+}
+
 /// The log of a collection, in memory.
 #[derive(Debug)]
 pub struct MapSource {
     files: BTreeMap<Lsn, (Timeline, Bytes)>,
+    /// Positions of bytes of vectors: the upper half of every 16th number.
+    numbers: Vec<Lsn>,
     behaviour: Mutex<(Behaviour, Stream)>,
     fetched: AtomicU64,
     now: AtomicUsize,
@@ -41,6 +60,7 @@ impl MapSource {
         let files = original.log.iter().map(|(range, bytes)| (range.start, (range.timeline, bytes.clone()))).collect();
         MapSource {
             files,
+            numbers: original.log.iter().flat_map(|(range, bytes)| numbers(range.start, bytes)).collect(),
             behaviour: Mutex::new((Behaviour::Right, Stream::new(1))),
             fetched: AtomicU64::new(0),
             now: AtomicUsize::new(0),
@@ -73,6 +93,10 @@ impl MapSource {
             Behaviour::Down => return Err(Error::new(ErrorKind::Unreachable, "the archive does not answer")),
             Behaviour::Garbage => wrong.iter_mut().for_each(|byte| *byte ^= 0x5a),
             Behaviour::OneBit => wrong[stream.below(right.len() as u64) as usize] ^= 1 << stream.below(8),
+            Behaviour::Vectors => {
+                let inside = |at: &&Lsn| **at >= from && **at < to;
+                self.numbers.iter().filter(inside).for_each(|at| wrong[(at - from) as usize] ^= 0x10);
+            }
             Behaviour::Cut => wrong.truncate(right.len() / 2),
         }
         Ok(Bytes::from(wrong))
