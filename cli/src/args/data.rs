@@ -62,6 +62,9 @@ pub struct ImportArgs {
     /// Which named vector the file holds; on ids that exist, it alone is replaced
     #[arg(long, value_name = "VECTOR", value_parser = values::name, conflicts_with = "jsonl")]
     pub using: Option<String>,
+    /// The writer's own number for the first batch, one more for each that follows; a restore says which it has
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub client_sequence: Option<u64>,
     /// Begin at this row (or line), counted from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub from_row: u64,

@@ -72,6 +72,9 @@ pub struct UpsertArgs {
     /// Points, a JSON object a line (.gz is unpacked); - is stdin
     #[arg(long, value_name = "FILE|-")]
     pub jsonl: PathBuf,
+    /// The writer's own number for the first batch, one more for each that follows; a restore says which it has
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub client_sequence: Option<u64>,
     /// Whether to wait.
     #[command(flatten)]
     pub settle: SettleArgs,

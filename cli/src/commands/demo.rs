@@ -1,10 +1,11 @@
-//! `vectra demo`: the main job once, from a new collection to a restored one, with every answer compared.
+//! `vectra demo`: the main job once, from a new collection to a restored one and back in time, with every answer compared.
 //!
 //! Each step is a command line as a user would type it. It runs in this process through the grammar and the functions that every command goes
 //! through, and its JSON result is what the demo reports and compares.
 
 mod answers;
 mod data;
+mod rewind;
 mod steps;
 
 use super::temporary::Temporary;
@@ -111,12 +112,15 @@ fn tell(world: &World, globals: &Globals, out: &Output, args: &DemoArgs, place: 
     if incremental["type"] != "incremental" {
         mismatches.push("the second backup is not incremental".to_owned());
     }
+    let rewound = rewind::rewind(&steps, world, &data, place)?;
+    mismatches.extend(rewound.mismatches);
     let figures = json!({
         "ok": mismatches.is_empty(), "points": after.info["points"], "dim": data.dim, "indexed_points": after.info["indexed_points"],
         "recall": first.recall, "recall_before": before.recall, "recall_restored": after.recall, "queries": after.answers.count(),
         "bytes_full": full["bytes_new"], "bytes_incremental": incremental["bytes_new"],
         "import_seconds": built, "backup_seconds": full["seconds"], "incremental_seconds": incremental["seconds"],
         "restore_seconds": restored["seconds"], "first_answer_s": restored["first_answer_s"], "index": restored["index"],
+        "rewind_seconds": rewound.report["seconds"], "rewind_first_answer_s": rewound.report["first_answer_s"], "left_out": rewound.report["gap"]["missing_records"],
     });
     Ok(Told { figures, mismatches })
 }

@@ -1,6 +1,6 @@
 //! `vectra import`: vectors or points from files into a collection, durable batch by batch.
 
-use super::ingest::{Ingested, LineBatches, RowSource, VectorBatches, VectorInput, Writing, ingest};
+use super::ingest::{Ingested, LineBatches, Manner, RowSource, VectorBatches, VectorInput, Writing, ingest};
 use super::optimize::catch_interrupts;
 use super::session::Session;
 use super::settle::{self, Deadline};
@@ -45,7 +45,8 @@ fn import(
     let started = session.world.clock.monotonic_micros();
     let (source, writing) = open(session, args, collection)?;
     catch_interrupts()?;
-    let rows = ingest(session, collection, source, writing, session.out.is_json())?;
+    let manner = Manner { writing, sequence: args.client_sequence, announce: session.out.is_json() };
+    let rows = ingest(session, collection, source, manner)?;
     let write_micros = session.world.clock.monotonic_micros() - started;
     let indexed = !args.settle.no_wait && settle::steps(session, Some(database), collection, Goal::Indexed, deadline)?;
     Ok(Imported { rows, incarnation: collection.incarnation(), write_micros, indexed })

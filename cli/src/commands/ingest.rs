@@ -82,6 +82,17 @@ impl Ingested {
     }
 }
 
+/// How rows are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// As whole points or not.
+    pub writing: Writing,
+    /// The number of the first batch, where the writer counts.
+    pub sequence: Option<u64>,
+    /// Whether each durable batch is announced.
+    pub announce: bool,
+}
+
 /// Whether rows replace whole points, or one of their vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
@@ -102,14 +113,14 @@ pub(super) fn ingest(
     session: &Session<'_>,
     collection: &Collection,
     source: Box<dyn RowSource>,
-    writing: Writing,
-    announce: bool,
+    manner: Manner,
 ) -> Result<Ingested, Failure> {
+    let Manner { writing, sequence, announce } = manner;
     let mut done = Ingested { points: 0, first_row: source.first_row(), end_row: source.first_row(), last: None };
     let progress = session.out.progress("import", source.total(), Unit::Points);
     let (to, from) = sync_channel(READ_AHEAD);
     // Not joined: a reader may hang in a pipe from which nothing comes, and an interrupted command ends all the same.
-    std::thread::spawn(move || read_all(source, writing, &to));
+    std::thread::spawn(move || read_all(source, writing, sequence, &to));
     let indexer = Indexer::default();
     std::thread::scope(|scope| {
         // Also when a writer's invariant breaks: the scope waits for the thread.
@@ -140,9 +151,9 @@ pub(super) fn print_ack(session: &Session<'_>, points: u64, rows: Option<(u64, u
     }))
 }
 
-fn read_all(mut source: Box<dyn RowSource>, writing: Writing, to: &SyncSender<Read>) {
+fn read_all(mut source: Box<dyn RowSource>, writing: Writing, mut sequence: Option<u64>, to: &SyncSender<Read>) {
     loop {
-        let (read, last) = match next_laid_out(&mut *source, writing) {
+        let (read, last) = match next_laid_out(&mut *source, writing, &mut sequence) {
             Ok(Some(rows)) => (Read::Rows(Box::new(rows)), false),
             Ok(None) => (Read::End, true),
             Err(failure) => (Read::Bad(failure), true),
@@ -155,8 +166,12 @@ fn read_all(mut source: Box<dyn RowSource>, writing: Writing, to: &SyncSender<Re
 }
 
 /// Reads a batch and does all that can be done ahead of the writer.
-fn next_laid_out(source: &mut dyn RowSource, writing: Writing) -> Result<Option<RowBatch>, Failure> {
+fn next_laid_out(source: &mut dyn RowSource, writing: Writing, sequence: &mut Option<u64>) -> Result<Option<RowBatch>, Failure> {
     let mut read = source.next_batch()?;
+    if let (Some(rows), Some(number)) = (&mut read, sequence) {
+        rows.batch.set_client_sequence(*number);
+        *number += 1;
+    }
     if let Some(rows) = &mut read
         && writing == Writing::Points
     {

@@ -29,6 +29,8 @@ fn the_demo_passes_on_real_points_and_leaves_nothing_behind() {
         "vectra collections backup",
         "vectra collections drop",
         "vectra collections restore",
+        "vectra archive enable",
+        "vectra restore products",
     ];
     for start in starts {
         assert!(commands.iter().any(|command| command.as_str().unwrap().starts_with(start)), "{start}: {commands:?}");

@@ -1,7 +1,7 @@
 //! Puts the data of a measurement into a collection, as any user would.
 
 use super::data::BenchData;
-use crate::commands::ingest::{VectorBatches, VectorInput, Writing, ingest};
+use crate::commands::ingest::{Manner, VectorBatches, VectorInput, Writing, ingest};
 use crate::commands::session::Session;
 use crate::commands::settle::{self, Deadline};
 use crate::exit::Failure;
@@ -42,7 +42,7 @@ pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData) -> Resu
         let schema = collection.version().schema.clone();
         let input = VectorInput { vectors: &data.path, ids: None, payload: None, using: None, from_row: 0, batch: BATCH };
         let source = VectorBatches::open(&*session.world.fs, &schema, &input)?;
-        ingest(session, collection, Box::new(source), Writing::Points, false)?;
+        ingest(session, collection, Box::new(source), Manner { writing: Writing::Points, sequence: None, announce: false })?;
         settle::steps(session, None, collection, Goal::Indexed, Deadline::default())?;
         let (micros, cpu_micros) = (clock.monotonic_micros() - started, clock.cpu_micros() - cpu_started);
         overwrite(collection, data)?;

@@ -32,6 +32,8 @@ pub(super) struct DemoData {
     vectors: String,
     payload: String,
     queries: String,
+    /// A payload field that every point has.
+    key: &'static str,
     pub points: u64,
     pub dim: usize,
 }
@@ -51,7 +53,7 @@ impl DemoData {
     pub fn unpack(world: &World, place: &Path) -> Result<Self, Failure> {
         let files = [("vectors.npy", VECTORS), ("payload.jsonl.gz", PAYLOAD), ("queries.npy", QUERIES)];
         files.iter().try_for_each(|(name, bytes)| write_file_durably(&*world.fs, &place.join(name), bytes))?;
-        Self::open(world, place, files.map(|(name, _)| name))
+        Self::open(world, place, files.map(|(name, _)| name), "name")
     }
 
     /// Generates points.
@@ -84,13 +86,13 @@ impl DemoData {
             vector.iter().try_for_each(|number| queries.put(&number.to_le_bytes()))?;
         }
         queries.finish()?;
-        Self::open(world, place, ["vectors.npy", "payload.jsonl", "queries.npy"])
+        Self::open(world, place, ["vectors.npy", "payload.jsonl", "queries.npy"], "sku")
     }
 
-    fn open(world: &World, place: &Path, names: [&str; 3]) -> Result<Self, Failure> {
+    fn open(world: &World, place: &Path, names: [&str; 3], key: &'static str) -> Result<Self, Failure> {
         let [vectors, payload, queries] = names.map(|name| place.join(name).display().to_string());
         let file = VectorFile::open(&*world.fs, Path::new(&vectors))?;
-        Ok(Self { place: place.to_path_buf(), points: file.rows(), dim: file.dim(), vectors, payload, queries })
+        Ok(Self { place: place.to_path_buf(), points: file.rows(), dim: file.dim(), vectors, payload, queries, key })
     }
 
     /// The file of vectors.
@@ -136,9 +138,31 @@ impl DemoData {
     }
 }
 
+/// A mistake that a person makes.
+pub(super) struct Damage {
+    /// Ids that give the second half of the vectors to the points of the first.
+    pub ids: String,
+    /// The row that the second half begins at.
+    pub from_row: String,
+    /// Means the points that the overwriting left.
+    pub filter: String,
+}
+
+impl DemoData {
+    /// Writes the file of a mistake: one half of the points overwritten with the vectors of the other, and a filter for the rest.
+    pub fn damage(&self, world: &World) -> Result<Damage, Failure> {
+        let path = self.place.join("wrong_ids.npy");
+        let mut ids = npy_header("<u8", &format!("({},)", self.points));
+        (0..self.points).rev().for_each(|id| ids.extend_from_slice(&id.to_le_bytes()));
+        write_file_durably(&*world.fs, &path, &ids)?;
+        let filter = format!("{{\"must_not\":[{{\"is_empty\":{{\"key\":\"{}\"}}}}]}}", self.key);
+        Ok(Damage { ids: path.display().to_string(), from_row: (self.points / 2).to_string(), filter })
+    }
+}
+
 /// Says at once when the disk is too small for input, database, backup and restored collection.
 fn check_space(world: &World, place: &Path, points: u64, dim: usize) -> Result<(), Failure> {
-    let needed = points.saturating_mul(4 * (dim as u64 * 4 + 400));
+    let needed = points.saturating_mul(8 * (dim as u64 * 4 + 400));
     let free = world.fs.available_bytes(place)?;
     if free >= needed {
         return Ok(());

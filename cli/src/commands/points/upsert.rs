@@ -1,7 +1,7 @@
 //! `vectra points upsert`: whole points from lines of JSON.
 
 use crate::args::UpsertArgs;
-use crate::commands::ingest::{LineBatches, Writing, ingest};
+use crate::commands::ingest::{LineBatches, Manner, Writing, ingest};
 use crate::commands::optimize::catch_interrupts;
 use crate::commands::session::Session;
 use crate::commands::settle;
@@ -17,7 +17,8 @@ pub(super) fn run(session: &Session<'_>, args: &UpsertArgs) -> Result<(), Failur
         let schema = collection.version().schema.clone();
         let lines = LineBatches::open(&*session.world.fs, &schema, &args.jsonl, 0, BATCH)?;
         catch_interrupts()?;
-        let done = ingest(session, collection, Box::new(lines), Writing::Points, session.out.is_json())?;
+        let manner = Manner { writing: Writing::Points, sequence: args.client_sequence, announce: session.out.is_json() };
+        let done = ingest(session, collection, Box::new(lines), manner)?;
         settle::bounded(session, collection, args.settle).map(|()| done)
     })?;
     if session.out.is_json() {
