@@ -63,7 +63,6 @@ pub fn open_url(url: &super::StoreUrl, _options: &RemoteOptions) -> Result<std::
 }
 
 /// The error on a URL whose protocol was left out of this build.
-#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
 fn not_in_this_build(url: &super::StoreUrl) -> super::StoreError {
     super::StoreError {
         kind: super::StoreErrorKind::Other,

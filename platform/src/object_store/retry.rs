@@ -28,9 +28,10 @@ pub struct RetryPolicy {
     pub give_up_after: Duration,
 }
 
+/// A command that cannot reach its store is over in half a minute, its own work included.
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { first_wait: Duration::from_millis(200), longest_wait: Duration::from_secs(5), give_up_after: Duration::from_secs(30) }
+        Self { first_wait: Duration::from_millis(200), longest_wait: Duration::from_secs(5), give_up_after: Duration::from_secs(28) }
     }
 }
 
