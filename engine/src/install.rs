@@ -88,6 +88,15 @@ impl Installer {
     /// # Errors
     /// `Io` or `NoSpace`; `Corrupt` when the manifest covers more than was put.
     pub fn finish(self, source: &Manifest, ancestry: &[Span], lsn: Lsn) -> Result<Timeline> {
+        let timeline = Timeline::draw(&*self.world.random);
+        self.finish_on(timeline, source, ancestry, lsn)
+    }
+
+    /// Does the same on a timeline that was drawn before, by whoever took the old one over.
+    ///
+    /// # Errors
+    /// As [`Installer::finish`].
+    pub fn finish_on(self, timeline: Timeline, source: &Manifest, ancestry: &[Span], lsn: Lsn) -> Result<Timeline> {
         if source.covered_lsn > lsn {
             return Err(
                 Error::corrupt("the manifest reaches beyond the position").with_expected(format!("at most {lsn}"), source.covered_lsn)
@@ -109,7 +118,6 @@ impl Installer {
         if let Some(lazy) = self.lazy.as_ref().filter(|lazy| !lazy.files.is_empty()) {
             lazy.store(&self.world, &self.dir)?;
         }
-        let timeline = Timeline::draw(&*self.world.random);
         let mut ancestry = ancestry.to_vec();
         if let Some(last) = ancestry.last_mut() {
             last.to = Some(lsn);

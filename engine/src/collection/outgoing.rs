@@ -1,13 +1,16 @@
 //! What leaves a collection for its archive: synced operations, a manifest pinned while it is sent, and a limit to what may wait.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use super::Collection;
 use super::snapshot::Snapshot;
+use super::version::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Lsn;
+use crate::log::sealed::SealedFile;
 use crate::log::{Outgoing, outgoing};
 use crate::manifest::store;
 
@@ -24,6 +27,12 @@ impl Default for Archiving {
     }
 }
 
+/// Finds the log file that holds a position and is not wholly here.
+fn lazy_file(version: &Version, at: Lsn) -> Option<Arc<SealedFile>> {
+    let holds = |file: &&Arc<SealedFile>| file.sealed.name.start <= at && at < file.sealed.end && file.lazy().is_some();
+    version.log.files().iter().find(holds).cloned()
+}
+
 impl Collection {
     /// Reads operations from a position on, as bytes that may leave the machine: synced, every record checked. `None` when there are none.
     ///
@@ -31,7 +40,15 @@ impl Collection {
     /// `Corrupt` naming file and offset, `Io`.
     pub fn outgoing(&self, from: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
         // What a version shows was synced before it was published.
-        outgoing::read(&*self.world.fs, &self.dir.log(), from, self.version().lsn_end, len_max)
+        let version = self.version();
+        let Some(file) = lazy_file(&version, from) else {
+            return outgoing::read(&*self.world.fs, &self.dir.log(), from, version.lsn_end, len_max);
+        };
+        let (bytes, sealed) = (file.record_bytes()?, file.sealed);
+        let at = (from - sealed.name.start) as usize;
+        let mut found = outgoing::cut(sealed.name, from, sealed.end, len_max, &mut |len| Ok(bytes.slice(at..at + len as usize)))?;
+        found.ends_file = found.end() == sealed.end;
+        Ok(Some(found))
     }
 
     /// Reads log bytes between two positions as they lie here, to compare them with others.
@@ -39,7 +56,20 @@ impl Collection {
     /// # Errors
     /// `Corrupt` when the log does not hold them, `Io`.
     pub fn outgoing_bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
-        outgoing::bytes(&*self.world.fs, &self.dir.log(), from, to)
+        let version = self.version();
+        let (mut at, mut parts) = (from, Vec::new());
+        while let Some(file) = lazy_file(&version, at).filter(|_| at < to) {
+            let (start, end) = (file.sealed.name.start, file.sealed.end.min(to));
+            parts.extend_from_slice(&file.record_bytes()?[(at - start) as usize..(end - start) as usize]);
+            at = end;
+        }
+        if parts.is_empty() {
+            return outgoing::bytes(&*self.world.fs, &self.dir.log(), from, to);
+        }
+        if at < to {
+            parts.extend_from_slice(&outgoing::bytes(&*self.world.fs, &self.dir.log(), at, to)?);
+        }
+        Ok(Bytes::from(parts))
     }
 
     /// Waits until every write that has its commit time is durable and visible, or refused.

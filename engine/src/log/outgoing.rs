@@ -60,22 +60,35 @@ pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) 
         return Err(missing());
     }
     let file = fs.open(&name.path(dir), OpenMode::Read)?;
-    let mut len = len_max.clamp(1, stop - from);
-    loop {
+    let found = cut(name, from, stop, len_max, &mut |len| {
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, name.offset(from))?;
-        let found = whole_operations(&name, from, Bytes::from(bytes)).map_err(|error| {
-            let at = error.offset.unwrap_or(from).max(from);
-            error.with_file(file.path()).with_offset(name.offset(at))
-        })?;
-        if let Some(mut found) = found {
-            found.ends_file = file_end == Some(found.end());
-            return Ok(Some(found));
+        Ok(Bytes::from(bytes))
+    });
+    let mut found = found.map_err(|error| {
+        let at = error.offset.unwrap_or(from).max(from);
+        error.with_file(file.path()).with_offset(name.offset(at))
+    })?;
+    found.ends_file = file_end == Some(found.end());
+    Ok(Some(found))
+}
+
+/// Takes whole operations out of a file from a position on, at least one and about `len_max` bytes; `fetch` gives so many bytes from there.
+///
+/// # Errors
+/// `Corrupt` with the position when a record is not what was written or the last operation does not end before `stop`; those of `fetch`.
+///
+/// # Panics
+/// When there is nothing to take.
+pub fn cut(name: LogFileName, from: Lsn, stop: Lsn, len_max: u64, fetch: &mut dyn FnMut(u64) -> Result<Bytes>) -> Result<Outgoing> {
+    assert!(from < stop, "there is something to take");
+    let mut len = len_max.clamp(1, stop - from);
+    loop {
+        if let Some(found) = whole_operations(&name, from, fetch(len)?)? {
+            return Ok(found);
         }
         if len == stop - from {
-            return Err(Error::corrupt("an operation does not end where the log does")
-                .with_file(file.path())
-                .with_offset(name.offset(from)));
+            return Err(Error::corrupt("an operation does not end where the log does").with_offset(from));
         }
         len = (len * 2).min(stop - from);
     }
