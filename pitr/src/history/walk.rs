@@ -124,6 +124,10 @@ pub fn walk_operations(
         if reached < end {
             return Ok(Walked { at, ran_out: Some((span.timeline, reached)) });
         }
+        if let Some(operation) = open {
+            let error = Error::corrupt("an operation does not end where its timeline was left").with_offset(operation.start);
+            return Err(error.with_object(span.timeline.to_string()));
+        }
     }
     Ok(Walked { at, ran_out: Some((history.tip(), position)) })
 }
@@ -172,8 +176,8 @@ impl Window<'_> {
         let Some((record_len, head_len)) = RecordHead::claimed_lens(&fixed) else {
             return Err(wrong(Error::corrupt("no record begins here").with_expected("the head of a record", "other bytes"), self));
         };
-        if at + record_len as u64 > self.piece.to {
-            let error = Error::corrupt("a record reaches behind its extent").with_expected(self.piece.to, at + record_len as u64);
+        if record_len as u64 > self.piece.to - at {
+            let error = Error::corrupt("a record reaches behind its extent").with_expected(self.piece.to - at, record_len);
             return Err(wrong(error, self));
         }
         let head = RecordHead::parse(&self.fetch(at, head_len as u64)?, at).map_err(|error| wrong(error, self))?;
@@ -186,7 +190,7 @@ impl Window<'_> {
 
     /// Gives `len` bytes at a position, fewer at the end of the piece.
     fn fetch(&mut self, at: Lsn, len: u64) -> Result<Bytes> {
-        let end = (at + len).min(self.piece.to);
+        let end = at.saturating_add(len).min(self.piece.to);
         if at < self.start || end > self.start + self.bytes.len() as u64 {
             let to = end.max(at.saturating_add(WINDOW)).min(self.piece.to);
             let offset = |position: Lsn| RECORDS_OFFSET + (position - self.piece.extent.start);

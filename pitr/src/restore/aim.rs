@@ -20,7 +20,7 @@ use crate::archive::{Archive, Key, Listing};
 use crate::backup::format::{Position, SnapshotFile};
 use crate::backup::held::{Candidates, HeldSnapshot, HeldSnapshots, Library, is_about_content};
 use crate::history::resolve::{Resolved, Wanted, resolve};
-use crate::history::walk::{Held, walk_operations};
+use crate::history::walk::{Held, Walked, walk_operations};
 use crate::history::{History, Lives};
 use crate::time_text::format;
 use crate::timeline::common_lsn;
@@ -42,23 +42,24 @@ pub struct Aim {
     pub next_time: Option<CommitTime>,
     /// Known writes that are not in it.
     pub gap: Gap,
-    /// The times that can be restored.
+    /// The times that can be restored; of the state alone when nobody looked around.
     pub window: Window,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
 
-/// Finds the state that a request means.
+/// Finds the state that a request means, and the window when it `looks_around`.
 ///
 /// # Errors
 /// `NotFound` when the source holds no archive, no such name, backup, timeline or time (naming the nearest), `Conflict` when the name means several
 /// collections, `Incomplete` when a part is missing, naming the newest complete state before it, `Corrupt`, `NewerFormat`, those of the stores.
-pub fn aim(store: &Arc<dyn ObjectStore>, request: &RestoreRequest<'_>) -> Result<Aim> {
+pub fn aim(store: &Arc<dyn ObjectStore>, request: &RestoreRequest<'_>, looks_around: bool) -> Result<Aim> {
     let archive = Archive::open(store)?;
     let listing = Arc::new(Listing::read(&**store)?);
     let Target::Snapshot(id) = request.target else {
         let lives = Lives::read(&archive, &listing)?;
-        return Seeker::new(&archive, &listing, &lives, &request.candidates, request.name).aim(request.target, request.timeline);
+        let seeker = Seeker::new(&archive, &listing, &lives, &request.candidates, request.name);
+        return seeker.looking_around(looks_around).aim(request.target, request.timeline);
     };
     if request.timeline.is_some() {
         return Err(Error::new(
@@ -73,7 +74,8 @@ pub fn aim(store: &Arc<dyn ObjectStore>, request: &RestoreRequest<'_>) -> Result
             if !lives.names().contains(request.name) {
                 return Err(error);
             }
-            Seeker::new(&archive, &listing, &lives, &request.candidates, request.name).aim(Target::Latest, None)
+            let seeker = Seeker::new(&archive, &listing, &lives, &request.candidates, request.name);
+            seeker.looking_around(looks_around).aim(Target::Latest, None)
         }
         Err(error) => Err(error),
     }
@@ -140,6 +142,7 @@ pub struct Seeker<'a> {
     name: &'a str,
     library: Library,
     warnings: Vec<String>,
+    looks_around: bool,
 }
 
 impl<'a> Seeker<'a> {
@@ -147,7 +150,13 @@ impl<'a> Seeker<'a> {
     #[must_use]
     pub fn new(archive: &'a Archive, listing: &'a Arc<Listing>, lives: &'a Lives, others: &'a Candidates<'a>, name: &'a str) -> Self {
         let library = Library::of(archive.clone(), listing.clone());
-        Seeker { archive, listing, lives, others, name, library, warnings: Vec::new() }
+        Seeker { archive, listing, lives, others, name, library, warnings: Vec::new(), looks_around: false }
+    }
+
+    /// Finds the window too, which takes further reads.
+    #[must_use]
+    pub fn looking_around(self, looks_around: bool) -> Self {
+        Seeker { looks_around, ..self }
     }
 
     /// Finds the state of the history that the name means.
@@ -258,7 +267,7 @@ impl<'a> Seeker<'a> {
         let mut cut = Cut::begin(goal, &base.manifest.file_name());
         let walked = walk_operations(&held, &history, cut.lsn, &mut |operation| Ok(cut.see(operation)))?;
         if !cut.is_proven() {
-            self.check_end(goal, resolved, &history, &cut, walked.ran_out)?;
+            self.check_end(goal, resolved, &history, &cut, walked)?;
         }
         if cut.lsn == 0 {
             return Err(self.beyond(goal, resolved, 0)?);
@@ -267,9 +276,10 @@ impl<'a> Seeker<'a> {
     }
 
     /// Decides whether the log ended where it was read to, or a part of it is missing.
-    fn check_end(&mut self, goal: Goal, resolved: &Resolved, history: &History, cut: &Cut, ran_out: Option<(Timeline, u64)>) -> Result<()> {
-        let (timeline, reached) = ran_out.unwrap_or((history.tip(), cut.lsn));
-        let is_cut_off = history.spans.last().is_some_and(|span| span.to.is_some_and(|to| reached < to));
+    fn check_end(&mut self, goal: Goal, resolved: &Resolved, history: &History, cut: &Cut, walked: Walked) -> Result<()> {
+        let (timeline, reached) = walked.ran_out.unwrap_or((history.tip(), cut.lsn));
+        // Extents end with an operation: half of one means that its other half is missing.
+        let is_cut_off = walked.at < reached || history.spans.last().is_some_and(|span| span.to.is_some_and(|to| reached < to));
         if is_cut_off || has_more(self.listing, history, reached) {
             let newest = format!("the newest complete state before it is that of {} (position {})", format(cut.commit_time), cut.lsn);
             let error = Error::new(ErrorKind::Incomplete, format!("the log from position {reached} of timeline {timeline} on is missing"));
@@ -374,11 +384,11 @@ impl<'a> Seeker<'a> {
         let found = behind(&held, &resolved.history, position.lsn, &mut self.warnings)?;
         let newest_known_time = found.newest.unwrap_or(position.commit_time);
         let gap = Gap { newest_known_time, missing_records: found.count, resume_token };
-        let window = match self.windows(resolved) {
-            Ok(windows) => windows.around(position.commit_time),
+        let window = match self.looks_around.then(|| self.windows(resolved)) {
+            Some(Ok(windows)) => windows.around(position.commit_time),
             // What is damaged elsewhere does not stand in the way of this state.
-            Err(error) if is_about_content(error.kind) => None,
-            Err(error) => return Err(error),
+            Some(Err(error)) if !is_about_content(error.kind) => return Err(error),
+            Some(Err(_)) | None => None,
         };
         Ok(Aim {
             window: window.unwrap_or(Window { from: position.commit_time, to: position.commit_time }),

@@ -15,9 +15,9 @@ use super::window::Window;
 use crate::Progress;
 use crate::archive::{Archive, Listing};
 use crate::backup::held::Candidates;
+use crate::history::Lives;
 use crate::history::catalog::ArchivedCatalog;
 use crate::history::resolve::{Resolved, history_of_life};
-use crate::history::{Lives, TimelineMap};
 use crate::time_text::format;
 
 /// What a restore of everything is to do.
@@ -94,9 +94,8 @@ fn plan_all(database: &Database, store: &Arc<dyn ObjectStore>, request: &Restore
     let state = catalog.state_at(at)?;
     let mut plan = Plan { at, aims: Vec::new(), skipped: Vec::new() };
     for (name, life) in &state.collections {
-        let archived = is_archived(&lives, &lives.timelines, life.incarnation) || state.archives.contains_key(name);
-        if !archived {
-            plan.skipped.push(format!("\"{name}\" was not archived and is left out"));
+        if !state.archives.contains_key(name) {
+            plan.skipped.push(format!("\"{name}\" was not archived then and is left out"));
             continue;
         }
         order(name, request).check_target(database)?;
@@ -111,10 +110,6 @@ fn plan_all(database: &Database, store: &Arc<dyn ObjectStore>, request: &Restore
     }
     check_space(database, &plan.aims.iter().map(|(_, aim)| aim).collect::<Vec<_>>())?;
     Ok(plan)
-}
-
-fn is_archived(lives: &Lives, timelines: &TimelineMap, incarnation: engine::ids::Incarnation) -> bool {
-    timelines.tips_of(incarnation).iter().any(|tip| lives.continuous.contains(tip))
 }
 
 fn names_hint(lives: &Lives) -> String {

@@ -30,7 +30,7 @@ const EXPECTED_BYTES_PER_SECOND: u64 = 200 << 20;
 pub fn dry_run(database: &Database, store: &Arc<dyn ObjectStore>, request: &RestoreRequest<'_>) -> Result<DryRun> {
     let order = Order::of(request);
     order.check_target(database)?;
-    let aim = aim(store, request)?;
+    let aim = aim(store, request, true)?;
     check_space(database, &[&aim])?;
     Ok(describe(&order, aim))
 }
@@ -71,7 +71,7 @@ pub fn restore(
     let began = database.world().clock.monotonic_micros();
     let order = Order::of(request);
     order.check_target(database)?;
-    let aim = aim(store, request)?;
+    let aim = aim(store, request, false)?;
     check_space(database, &[&aim])?;
     order.carry_out(database, aim, began, progress)
 }

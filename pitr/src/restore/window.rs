@@ -1,5 +1,6 @@
 //! Which times a history can be restored to (rule S20), and what is said of one outside.
 
+use engine::catalog::CatalogEntry;
 use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{CommitTime, Lsn};
 use serde::Serialize;
@@ -7,9 +8,9 @@ use serde::Serialize;
 use super::bases::earliest;
 use super::fetch_plan::plan_fetch;
 use super::plan::base_candidates;
+use crate::archive::base::read_base;
 use crate::archive::{Archive, Listing};
-use crate::backup::held::{Candidates, Library};
-use crate::history::catalog::closed;
+use crate::backup::held::{Candidates, Library, is_about_content};
 use crate::history::resolve::began;
 use crate::history::walk::{Held, last_operation};
 use crate::history::{History, Lives, Resolved};
@@ -120,9 +121,46 @@ fn continuous(
     let held = [Held { archive, listing: &listing }];
     let newest = last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time);
     let is_tip = last + 1 == history.spans.len();
-    let closed = resolved.database.filter(|_| is_open && is_tip).map_or(0, |database| closed(&listing, database));
+    let closed = if is_open && is_tip { closed_for(lives, resolved, archived_until(archive, &listing, history)?) } else { 0 };
     let to = newest.max(closed);
     Ok((from <= to).then_some(Window { from, to }))
+}
+
+/// Gives the wall time at which the newest manifest of a history's last timeline was archived; 0 when nobody says.
+fn archived_until(archive: &Archive, listing: &Listing, history: &History) -> Result<u64> {
+    let tip = history.tip();
+    let Some(newest) = listing.bases.get(&tip).and_then(|names| names.last()) else { return Ok(0) };
+    match read_base(archive, tip, *newest) {
+        Ok(base) => Ok(base.archived),
+        Err(error) if is_about_content(error.kind) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the newest closed time that counts for a life. A database goes on closing times when a name is no longer archived, or archived to
+/// another place: what was committed under that name since is not here. A manifest that was archived here later shows that this is the new place.
+fn closed_for(lives: &Lives, resolved: &Resolved, archived_until: u64) -> CommitTime {
+    let Some(catalog) = resolved.database.and_then(|database| lives.catalog(database)) else { return 0 };
+    let mut tenures =
+        lives.databases.iter().filter(|database| database.database == resolved.database).flat_map(|database| &database.tenures);
+    let Some(held) = tenures.rfind(|tenure| Some(tenure.incarnation) == resolved.incarnation) else { return 0 };
+    let (mut place, mut left): (Option<&String>, Option<CommitTime>) = (None, None);
+    for (at, entry) in &catalog.entries {
+        let CatalogEntry::SetArchive { name, archive } = entry else { continue };
+        if *name != held.name {
+            continue;
+        }
+        match archive {
+            Some(settings) if archived_until >= *at || place.is_none_or(|place| *place == settings.url) => left = None,
+            Some(_) | None => left = left.or(Some(*at)),
+        }
+        place = archive.as_ref().map(|settings| &settings.url).or(place);
+    }
+    match (place, left) {
+        (None, _) => 0,
+        (Some(_), None) => catalog.closed,
+        (Some(_), Some(left)) => catalog.closed.min(left.saturating_sub(1)),
+    }
 }
 
 /// Finds the last span of a history that was archived continuously.

@@ -46,6 +46,29 @@ fn what_was_closed_can_be_restored_and_what_was_not_cannot() {
 }
 
 #[test]
+fn what_was_written_while_nobody_archived_is_not_passed_over() {
+    let mut source = Source::new(8);
+    let (collection, other) = (source.create("c"), source.create("other"));
+    let (last, content) = source.write(&collection, 0..10);
+    source.pass(&[&collection, &other]);
+    source.database.set_archive("c", None).unwrap();
+    let (unseen, _) = source.write(&collection, 0..20);
+    source.write(&other, 0..5);
+    source.pass(&[&other]);
+    let closed = source.archiver.newest_closed().unwrap().unwrap();
+    assert!(closed > unseen, "the database went on closing times");
+    for time in [unseen, closed] {
+        assert_eq!(source.at("c", time).unwrap_err().kind, ErrorKind::NotFound, "at {time}");
+    }
+    assert_eq!(source.at("c", last).unwrap().1, content);
+    source.enable("c");
+    let (again, all) = source.write(&collection, 30..40);
+    source.pass(&[&collection, &other]);
+    assert_eq!(source.at("c", again).unwrap().1, all, "what was written in between is sent with what comes after");
+    assert!(source.at("c", unseen).is_ok());
+}
+
+#[test]
 fn an_older_state_and_more_of_the_log_give_the_same() {
     let mut source = Source::new(3);
     let collection = source.create("c");
