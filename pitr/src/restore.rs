@@ -16,6 +16,6 @@ pub mod window;
 
 pub use all::{RestoreAllRequest, dry_run_all, restore_all};
 pub use report::{DryRun, Gap, IndexState, RestoreReport};
-pub use request::{RestoreRequest, Target};
+pub use request::{Claimed, Finish, RestoreRequest, Target};
 pub use run::{dry_run, restore};
 pub use window::{Window, Windows};

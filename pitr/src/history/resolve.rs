@@ -65,7 +65,9 @@ pub fn resolve(lives: &Lives, wanted: &Wanted<'_>) -> Result<Resolved> {
     }
     // A database that another one took over holds nothing any more.
     let is_over = |pick: &Pick<'_>| pick.lives.catalog.as_ref().is_some_and(|catalog| catalog.sealed);
-    for gone in [is_over as fn(&Pick<'_>) -> bool, |pick| pick.tenure.until.is_some()] {
+    // So does a life whose timeline another one goes on from.
+    let is_sealed = |pick: &Pick<'_>| lives.sealed.contains(&pick.history.tip());
+    for gone in [&is_over as &dyn Fn(&Pick<'_>) -> bool, &is_sealed, &|pick| pick.tenure.until.is_some()] {
         if picks.iter().any(|pick| !gone(pick)) {
             picks.retain(|pick| !gone(pick));
         }

@@ -82,7 +82,7 @@ pub fn restore_all(
 }
 
 fn order<'a>(name: &'a str, request: &RestoreAllRequest<'_>) -> Order<'a> {
-    Order { name, target: name, replace: request.replace, threads: request.threads }
+    Order { name, target: name, replace: request.replace, threads: request.threads, claimed: None, finish: None }
 }
 
 fn plan_all(database: &Database, store: &Arc<dyn ObjectStore>, request: &RestoreAllRequest<'_>) -> Result<Plan> {

@@ -1,6 +1,8 @@
 //! What a restore is asked to do.
 
-use engine::ids::{CommitTime, Lsn, Timeline};
+use engine::Collection;
+use engine::error::Result;
+use engine::ids::{CommitTime, Incarnation, Lsn, Timeline};
 
 use crate::backup::held::Candidates;
 
@@ -40,6 +42,29 @@ pub struct RestoreRequest<'a> {
     pub candidates: Candidates<'a>,
     /// How many threads fetch; 0 and 1: none but the caller's.
     pub threads: usize,
+    /// What was claimed in the archive for it; `None`: a new life on a new timeline.
+    pub claimed: Option<Claimed>,
+    /// What is done with it before anybody sees it.
+    pub finish: Option<Finish<'a>>,
+}
+
+/// A life and a timeline that the archive knows already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// The life that it becomes.
+    pub incarnation: Incarnation,
+    /// The timeline that it goes on with.
+    pub timeline: Timeline,
+}
+
+/// Work on a restored collection that nobody sees yet; when it fails, nobody ever does.
+#[derive(Clone, Copy)]
+pub struct Finish<'a>(pub &'a dyn Fn(&Collection) -> Result<()>);
+
+impl std::fmt::Debug for Finish<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Finish")
+    }
 }
 
 impl RestoreRequest<'_> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use engine::catalog::Origin;
 use engine::clock::CommitClock;
+use engine::collection::OpenOptions;
 use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{Incarnation, Timeline};
 use engine::install::Installer;
 use engine::{Collection, Database};
+use platform::World;
 use platform::object_store::ObjectStore;
 
 use super::aim::{Aim, aim};
@@ -16,7 +18,7 @@ use super::fetch::fetch_into;
 use super::plan::RestorePoint;
 use super::probe::probe;
 use super::report::{DryRun, IndexState, RestoreReport};
-use super::request::RestoreRequest;
+use super::request::{Claimed, Finish, RestoreRequest};
 use crate::Progress;
 use crate::backup::format::IndexDescription;
 
@@ -85,11 +87,20 @@ pub(super) struct Order<'a> {
     pub target: &'a str,
     pub replace: bool,
     pub threads: usize,
+    pub claimed: Option<Claimed>,
+    pub finish: Option<Finish<'a>>,
 }
 
 impl<'a> Order<'a> {
     fn of(request: &'a RestoreRequest<'_>) -> Self {
-        Order { name: request.name, target: request.target_name(), replace: request.replace, threads: request.threads }
+        Order {
+            name: request.name,
+            target: request.target_name(),
+            replace: request.replace,
+            threads: request.threads,
+            claimed: request.claimed,
+            finish: request.finish,
+        }
     }
 
     /// Checks that the name here is free, or may be taken.
@@ -106,7 +117,8 @@ impl<'a> Order<'a> {
     /// Makes the collection exist.
     pub fn carry_out(&self, database: &Database, aim: Aim, began: u64, progress: Progress<'_>) -> Result<RestoreReport> {
         let clock = &database.world().clock;
-        let incarnation = Incarnation::draw(&*database.world().random);
+        let drawn = Incarnation::draw(&*database.world().random);
+        let incarnation = self.claimed.map_or(drawn, |claimed| claimed.incarnation);
         let (timeline, points) = install(database, self, &aim, incarnation, progress)?;
         let answered = seconds_since(began, clock.monotonic_micros());
         let position = aim.point.position;
@@ -167,19 +179,32 @@ fn install(database: &Database, order: &Order<'_>, aim: &Aim, incarnation: Incar
     let point = &aim.point;
     let installed = Installer::begin(world, root.clone(), incarnation).and_then(|mut installer| {
         fetch_into(&aim.plan, &mut installer, order.threads, progress)?;
-        let timeline = installer.finish(&aim.manifest, &point.ancestry, point.position.lsn)?;
+        let timeline = order.claimed.map_or_else(|| Timeline::draw(&*world.random), |claimed| claimed.timeline);
+        installer.finish_on(timeline, &aim.manifest, &point.ancestry, point.position.lsn)?;
         // Opened and asked before anybody can see it: what does not answer never replaces what does.
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let collection = Collection::open_read(world, order.name, &root, incarnation, &clock)?;
         check_restored(&collection, point)?;
         probe(&collection)?;
-        Ok((timeline, collection.version().points))
+        let points = collection.version().points;
+        drop(collection);
+        let points = order.finish.map_or(Ok(points), |finish| finish_with(world, order, &root, incarnation, finish))?;
+        Ok((timeline, points))
     });
     if installed.is_err() {
         // Nobody ever saw it; what cannot be removed now is cleared away at the next open.
         let _ = world.fs.remove_dir_all(&root);
     }
     installed
+}
+
+/// Opens what nobody sees yet for writing, and lets the work on it be done; gives the number of its points.
+fn finish_with(world: &World, order: &Order<'_>, root: &Path, incarnation: Incarnation, finish: Finish<'_>) -> Result<u64> {
+    let clock = Arc::new(CommitClock::new(world.clock.clone()));
+    let collection = Collection::open(world, order.name, root, incarnation, &clock, OpenOptions::default())?;
+    finish.0(&collection)?;
+    collection.close()?;
+    Ok(collection.version().points)
 }
 
 /// Gives aliases back that are free, under the original name only (A27).

@@ -4,3 +4,4 @@
 #[expect(dead_code, reason = "each suite uses a part of the machine")]
 mod machine;
 mod passes;
+mod writers;

@@ -80,7 +80,8 @@ fn an_archiver_that_forgot_adopts_what_is_there() {
     for dir in [collection.dir().root().to_path_buf(), database.catalog_dir()] {
         database.world().fs.remove_file(&dir.join("ARCHIVED")).unwrap();
     }
-    let logs = |store: &Arc<dyn ObjectStore>| crate::machine::dump(store).into_keys().filter(|key| key.contains("/log/")).collect::<Vec<_>>();
+    let logs =
+        |store: &Arc<dyn ObjectStore>| crate::machine::dump(store).into_keys().filter(|key| key.contains("/log/")).collect::<Vec<_>>();
     let before = logs(&store);
     let mut archiver = Archiver::open(&database, &store).unwrap();
     pass(&mut archiver, &database, &collection, Mode::Closing);
