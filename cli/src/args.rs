@@ -17,7 +17,7 @@ mod search;
 mod values;
 
 pub use aliases::AliasesCommand;
-pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveRun, DurabilityArg};
+pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveRekey, ArchiveRun, DurabilityArg};
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
@@ -84,6 +84,9 @@ pub struct Globals {
     /// The server of s3:// locations: http://host:port [default: AWS_ENDPOINT_URL, else Amazon's]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub endpoint: Option<String>,
+    /// The key of an encrypted archive [default: VECTRA_KEY_FILE, else what VECTRA_KEY_COMMAND prints]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub key_file: Option<PathBuf>,
     /// Print results and errors as JSON
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,

@@ -22,6 +22,7 @@ mod doctor;
 mod drop;
 mod export;
 mod field_index;
+mod fork;
 mod import;
 mod info;
 mod ingest;
@@ -79,6 +80,7 @@ fn collections(command: CollectionsCommand, globals: &Globals, out: &Output) -> 
         CollectionsCommand::Undrop(args) => undrop::run(&session()?, &args.name),
         CollectionsCommand::FieldIndex(args) => field_index::run(&session()?, &args),
         CollectionsCommand::Optimize(args) => optimize::run(&session()?, &args),
+        CollectionsCommand::Fork(args) => fork::run(&session()?, &args.name),
         CollectionsCommand::Restore(args) => restore::run(&session()?, &args),
         CollectionsCommand::Backup(args) => backup::run(globals, out, &args),
     }

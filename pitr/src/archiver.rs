@@ -145,6 +145,9 @@ impl Archiver {
     pub fn pass(&mut self, database: &Database, collections: &[&Collection], mode: Mode) -> Result<PassReport> {
         let mut report = PassReport::default();
         let closing = self.begin_closing(database, collections, mode);
+        if let Some(time) = closing.filter(|_| database.world().known_bad.close_before_sent) {
+            self.close(database, collections, time)?;
+        }
         self.send_catalog(database, &mut report)?;
         for collection in collections {
             self.send_collection(database, collection, mode, &mut report)?;
@@ -153,7 +156,7 @@ impl Archiver {
             self.send_dropped(database, &mut report)?;
         }
         if let Some(time) = closing {
-            self.close(database, time)?;
+            self.close(database, collections, time)?;
             report.closed = Some(time);
         }
         Ok(report)

@@ -2,12 +2,14 @@
 
 use super::values;
 use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
 Example:
   vectra archive enable docs --to s3://bucket/vectra
-  vectra restore docs --source s3://bucket/vectra --to-time now-10m --new-collection-name docs_before
+  vectra restore docs --source s3://bucket/vectra --to-time now-10m \\
+      --new-collection-name docs_before
 
 Exit codes: 0 done, 2 usage, 3 not found, 4 conflict or locked, 5 corrupt, 6 incomplete,
             7 unreachable or access denied, 8 another writer took over";
@@ -51,7 +53,24 @@ pub enum ArchiveCommand {
     },
     /// Send what waits, again and again
     Run(ArchiveRun),
+    /// Replace the key that opens an encrypted archive; its data stays as it is
+    Rekey(ArchiveRekey),
+    /// Write a new random key to a file
+    #[command(after_long_help = KEY_HELP)]
+    NewKey {
+        /// The file; it must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
+
+const KEY_HELP: &str = "\
+Whoever loses every copy of the key has lost the archive. Keep one where the archive is not.
+
+Example:
+  vectra archive new-key /root/vectra.key
+
+Exit codes: 0 done, 4 the file exists";
 
 /// When a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +87,8 @@ pub enum DurabilityArg {
 Examples:
   vectra archive enable docs --to /mnt/archive
   vectra archive enable docs --to s3://bucket/vectra --durability archive
+  vectra archive enable docs --to s3://bucket/vectra --encrypt \\
+      --key-file /root/vectra.key
 
 Exit codes: 0 everything up to now is archived, 2 usage, 3 no such collection, 4 locked,
             7 unreachable or access denied, 8 another writer took over")]
@@ -87,6 +108,9 @@ pub struct ArchiveEnable {
     /// Bytes of log that may wait for an archive that does not answer; beyond it writes are turned away
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
     pub backlog_limit: u64,
+    /// Make the archive an encrypted one, opened by the key of --key-file; only where there is none yet
+    #[arg(long)]
+    pub encrypt: bool,
 }
 
 /// What is sent, and whether again.
@@ -104,4 +128,21 @@ pub struct ArchiveRun {
     /// Between two looks
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub every: Duration,
+}
+
+/// Which archive gets which key.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Example:
+  vectra archive rekey s3://bucket/vectra --key-file /root/old.key \\
+      --new-key-file /root/new.key
+
+Exit codes: 0 done, 2 usage, 3 no archive there, 7 unreachable, access denied, or a wrong key")]
+pub struct ArchiveRekey {
+    /// Where the archive is
+    #[arg(value_name = "URL", value_parser = values::location)]
+    pub source: String,
+    /// The key that opens it from now on
+    #[arg(long, value_name = "FILE")]
+    pub new_key_file: PathBuf,
 }

@@ -11,6 +11,12 @@ Example:
 
 Exit codes: 0 done, 2 usage, 3 no such collection, 4 exists already or locked";
 
+const FORK_HELP: &str = "\
+Example:
+  vectra collections fork docs
+
+Exit codes: 0 done, 3 not archived, 4 nothing diverged, or locked, 7 unreachable or access denied";
+
 const LIST_HELP: &str = "\
 One line a collection, beginning with its name: `products (contains vectors and metadata)`,
 `(contains vectors)`, `(empty)`, or its state when it is not ready. -q prints the names alone.
@@ -92,6 +98,12 @@ pub enum CollectionsCommand {
     /// Without --snapshot-id the newest backup is taken; if that one is incomplete, the command
     /// says so and names the newest complete one.
     Restore(RestoreArgs),
+    /// Go on in a history of its own, after a copy of this database was archived to the same place.
+    ///
+    /// What both share stays shared; what only this machine wrote is kept, on a new timeline. The old life can be brought
+    /// back for 24 hours.
+    #[command(after_long_help = FORK_HELP)]
+    Fork(NameArg),
 }
 
 /// A command that takes one collection.

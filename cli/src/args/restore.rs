@@ -11,9 +11,11 @@ use clap::{ArgGroup, Args};
     group = ArgGroup::new("target").args(["snapshot_id", "to_time", "to_lsn", "latest"]),
     after_long_help = "\
 Examples:
-  vectra restore docs --source /mnt/archive --to-time 2026-11-20T10:00:00Z --new-collection-name docs_before
+  vectra restore docs --source /mnt/archive --to-time 2026-11-20T10:00:00Z \\
+      --new-collection-name docs_before
   vectra restore docs --source s3://bucket/vectra --to-time now-10m --replace
   vectra restore --source /mnt/archive --to-time now-1h
+  vectra restore docs --source s3://bucket/vectra --latest --exclusive
   vectra collections restore docs --source /mnt/backups/docs --wait
   vectra collections restore docs --source /mnt/backups/docs --new-collection-name docs_test --wait
   vectra collections restore docs --source /mnt/backups/docs --dry-run --json
@@ -51,6 +53,9 @@ pub struct RestoreArgs {
     /// Swap the collection that has this name now, atomically
     #[arg(long)]
     pub replace: bool,
+    /// Take over: whoever wrote this history before can archive nothing more
+    #[arg(long, requires = "latest", requires = "name", conflicts_with_all = ["timeline", "dry_run"])]
+    pub exclusive: bool,
     /// Where a parent of the backup is now; may be given many times
     #[arg(long, value_name = "URL", value_parser = values::location)]
     pub parent: Vec<String>,

@@ -125,13 +125,13 @@ fn a_backup_takes_parents_and_can_be_forced_to_be_full() {
 #[test]
 fn the_restores_of_the_handbook_parse() {
     let args = restore("vectra-cli collections restore products --source /mnt/backups/backups/vectra/products_full_20231027 --wait");
-    assert_eq!((args.name.as_str(), args.target()), ("products", "products"));
+    assert_eq!((args.name.as_deref(), args.new_collection_name.as_deref()), (Some("products"), None));
     let args = restore("vectra-cli collections restore products --source /mnt/backups/vectra/products_full_20231027 --wait");
     assert!(args.wait.wait && !args.replace && !args.dry_run && args.snapshot_id.is_none());
     let args = restore(
         "vectra-cli collections restore products --source /mnt/backups/vectra/products_full_20231027 --new-collection-name products_restored_test --wait",
     );
-    assert_eq!((args.name.as_str(), args.target()), ("products", "products_restored_test"));
+    assert_eq!((args.name.as_deref(), args.new_collection_name.as_deref()), (Some("products"), Some("products_restored_test")));
     let args = restore("vectra collections restore p --source a --snapshot-id s --replace --parent b --dry-run");
     assert!(args.replace && args.dry_run && args.parent == ["b"]);
     refused("vectra collections restore products");
@@ -351,4 +351,21 @@ fn the_reference_page_is_the_grammar() {
     let written = String::from_utf8_lossy(&written);
     let differs = written.lines().zip(page.lines()).position(|(old, new)| old != new);
     assert!(written == page, "docs/cli.md differs from the grammar (first at line {differs:?}, counted from 0); UPDATE_DOCS=1 rewrites it");
+}
+
+#[test]
+fn a_restore_to_a_time_needs_an_offset_and_one_target() {
+    for line in ["vectra restore docs --source a --to-time -5m", "vectra restore --source a --to-time 2026-11-20T10:00:00+01:00"] {
+        let args = match Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}")).command {
+            Command::Restore(args) => args,
+            other => panic!("{line} is {other:?}"),
+        };
+        assert!(args.to_time.is_some() && !args.latest);
+    }
+    refused("vectra restore docs --source a --to-time 2026-11-20T10:00:00");
+    refused("vectra restore docs --source a --to-time now --latest");
+    refused("vectra restore docs --source a --to-lsn 64 --snapshot-id monday");
+    refused("vectra restore --source a --to-time now --new-collection-name x");
+    refused("vectra restore docs --source a --exclusive");
+    refused("vectra archive enable docs");
 }

@@ -1,6 +1,7 @@
 //! `vectra archive`: continuous archiving, and what is done with an archive.
 
 mod enable;
+mod rekey;
 mod run;
 mod status;
 
@@ -18,6 +19,8 @@ pub(super) fn run(globals: &Globals, out: &Output, command: ArchiveCommand) -> R
         ArchiveCommand::Disable { name } => disable(&session()?, &name),
         ArchiveCommand::Status { name } => status::run(&session()?, name.as_deref()),
         ArchiveCommand::Run(args) => run::run(&session()?, &args),
+        ArchiveCommand::Rekey(args) => rekey::run(globals, out, &args),
+        ArchiveCommand::NewKey { file } => rekey::new_key(out, &file),
     }
 }
 

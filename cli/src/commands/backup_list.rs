@@ -2,7 +2,7 @@
 
 use super::backup::new_part;
 use super::backup_verify::word;
-use super::destination::Location;
+use super::destination::{Location, Reach};
 use crate::args::{BackupLook, Globals};
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
@@ -13,7 +13,7 @@ use platform::World;
 /// Prints a line a backup, oldest first.
 pub(super) fn run(globals: &Globals, out: &Output, args: &BackupLook) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
+    let source = Location::parse(&args.source, &Reach::of(globals))?;
     let store = source.open_source(&world)?;
     let mut list = pitr::list(&store).map_err(|failure| source.explain(&world, failure))?;
     if let Some(id) = &args.snapshot_id {

@@ -1,7 +1,7 @@
 //! `vectra collections backup show`: one backup, what it rests on, and which bytes it shares and adds.
 
 use super::backup_verify::{chain_lines, index_lines};
-use super::destination::Location;
+use super::destination::{Location, Reach};
 use crate::args::{BackupLook, Globals};
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
@@ -12,7 +12,7 @@ use platform::World;
 /// Prints what there is to say about a backup; without an id, about the newest.
 pub(super) fn run(globals: &Globals, out: &Output, args: &BackupLook) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
+    let source = Location::parse(&args.source, &Reach::of(globals))?;
     let store = source.open_source(&world)?;
     let candidates = source.candidates(&world, &[])?;
     let shown = pitr::show(&store, args.snapshot_id.as_deref(), &candidates).map_err(|failure| source.explain(&world, failure))?;

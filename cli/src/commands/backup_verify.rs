@@ -1,7 +1,7 @@
 //! `vectra collections backup verify`: is a backup complete and unharmed? Needs no database, no server, no write access.
 
 use super::backup::new_part;
-use super::destination::{Location, show_bytes};
+use super::destination::{Location, Reach, show_bytes};
 use super::stop::Stop;
 use super::temporary::Temporary;
 use crate::args::{BackupVerify, Globals, VerifyLevel};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Prints what was found, then fails if anything is wrong.
 pub(super) fn run(globals: &Globals, out: &Output, args: &BackupVerify) -> Result<(), Failure> {
     let world = World::real();
-    let source = Location::parse(&args.source, globals.endpoint.as_deref())?;
+    let source = Location::parse(&args.source, &Reach::of(globals))?;
     let store = source.open_source(&world)?;
     let candidates = source.candidates(&world, &args.parent)?;
     let stop = Stop::begin(&world, None, "nothing was changed: run it again at any time")?;

@@ -5,12 +5,15 @@ use crate::output::{Output, Progress, Unit};
 use engine::ErrorKind;
 use pitr::archive::stored::store_error;
 use pitr::backup::held::OpenHint;
+use pitr::encryption::KeySource;
 use pitr::{Candidates, ParentStore};
 use platform::World;
 use platform::object_store::{ObjectStore, StoreUrl, open_directory};
+pub(super) use reach::Reach;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+mod reach;
 mod remote;
 mod suggest;
 
@@ -20,11 +23,10 @@ const ARCHIVE_FILE: &str = pitr::archive::layout::ARCHIVE_KEY;
 const SIBLINGS_MAX: usize = 1_000;
 
 /// A place that holds backups, or will: a directory, or a part of a bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Location {
     place: Place,
-    /// The server to ask, where a URL does not mean the provider's own.
-    endpoint: Option<String>,
+    reach: Reach,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +39,11 @@ enum Place {
 impl Location {
     /// Reads a directory, a `file://` URL, or that of an object store. What a message shows of other URLs is their scheme: the rest may hold a secret.
     ///
-    /// A bucket is asked for at the server at `endpoint`, where one is given; a directory has none.
-    pub fn parse(text: &str, endpoint: Option<&str>) -> Result<Self, Failure> {
-        let endpoint = endpoint.map(str::to_owned);
+    /// Nothing is opened yet.
+    pub fn parse(text: &str, reach: &Reach) -> Result<Self, Failure> {
+        let reach = reach.clone();
         if let Some(url) = StoreUrl::parse(text) {
-            return Ok(Self { place: Place::Url(remote::supported(url)?), endpoint });
+            return Ok(Self { place: Place::Url(remote::supported(url)?), reach });
         }
         let path = match text.split_once("://") {
             Some(("file", rest)) => file_url(rest)?,
@@ -53,14 +55,19 @@ impl Location {
             None if path.is_absolute() => path,
             None => return Err(usage("the working directory is gone").with_hint("give an absolute path")),
         };
-        Ok(Self { place: Place::Directory(whole.components().collect()), endpoint })
+        Ok(Self { place: Place::Directory(whole.components().collect()), reach })
     }
 
     /// Opens a location to read from. Nothing is made; a missing one is answered with what may have been meant.
     pub fn open_source(&self, world: &World) -> Result<Arc<dyn ObjectStore>, Failure> {
+        self.reach.unlock(self.open_locked(world)?)
+    }
+
+    /// Opens a location to read from as it lies there: of an encrypted archive, what is encrypted.
+    pub fn open_locked(&self, world: &World) -> Result<Arc<dyn ObjectStore>, Failure> {
         let path = match &self.place {
             Place::Directory(path) => path,
-            Place::Url(url) => return remote::open(url, self.endpoint.as_deref()),
+            Place::Url(url) => return remote::open(url, self.reach.endpoint.as_deref()),
         };
         match world.fs.metadata(path) {
             Ok(Some(found)) if found.is_dir => {}
@@ -82,11 +89,29 @@ impl Location {
 
     /// Opens a location to write to; a directory is made with its parents where it is missing, a bucket never.
     pub fn open_destination(&self, data_dir: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
+        self.reach.unlock(self.open_locked_destination(data_dir)?)
+    }
+
+    /// Opens a location that an encrypted archive is to be made at, and makes it, unless it is one already.
+    pub fn create_encrypted(&self, data_dir: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
+        let store = self.open_locked_destination(data_dir)?;
+        if pitr::encryption::is_encrypted(&*store)? {
+            return self.reach.unlock(store);
+        }
+        let missing = || {
+            Failure::new(ErrorKind::Usage, "--encrypt needs a key")
+                .with_hint("name one with --key-file; \"vectra archive new-key FILE\" makes one")
+        };
+        let key = self.reach.key.key()?.ok_or_else(missing)?;
+        pitr::encryption::create(&store, &key, &World::real().random)
+    }
+
+    fn open_locked_destination(&self, data_dir: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
         let path = match &self.place {
             Place::Directory(path) => path,
-            Place::Url(url) => return remote::open(url, self.endpoint.as_deref()),
+            Place::Url(url) => return remote::open(url, self.reach.endpoint.as_deref()),
         };
-        let data_dir = Self::parse(&data_dir.to_string_lossy(), None)?;
+        let data_dir = Self::parse(&data_dir.to_string_lossy(), &Reach::default())?;
         if matches!(&data_dir.place, Place::Directory(data_dir) if path.starts_with(data_dir)) {
             let failure = usage(format!("the destination \"{}\" lies in the database", path.display()));
             return Err(failure.with_hint("a backup inside of what it protects protects nothing: choose another directory"));
@@ -120,12 +145,12 @@ impl Location {
     /// Opens the other locations that a backup may rest on: those that the user names, and the neighbours of this one.
     pub fn candidates(&self, world: &World, parents: &[String]) -> Result<Candidates<'static>, Failure> {
         let open = |text: &String| {
-            let location = Location::parse(text, self.endpoint.as_deref())?;
+            let location = Location::parse(text, &self.reach)?;
             Ok(ParentStore { store: location.open_source(world)?, hint: location.to_string() })
         };
         let parents = parents.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
         let siblings = match &self.place {
-            Place::Directory(path) => siblings(world, path),
+            Place::Directory(path) => siblings(world, path, &self.reach),
             // A look at each other part of a bucket costs a request: a parent there is found by the name that the backup has of it.
             Place::Url(_) => Vec::new(),
         };
@@ -134,14 +159,15 @@ impl Location {
 
     /// Opens the place where a parent was when a backup was made, if it is still there.
     fn opener(&self) -> OpenHint<'static> {
-        let endpoint = self.endpoint.clone();
+        let reach = self.reach.clone();
         // Candidates are made once or twice by a command, and live as long as it does.
         Box::leak(Box::new(move |hint: &str| {
-            let location = Location::parse(hint, endpoint.as_deref()).ok()?;
-            match &location.place {
-                Place::Directory(path) => holds_backups(&World::real(), path).then(|| open_directory(path, false).ok()).flatten(),
-                Place::Url(url) => remote::open(url, endpoint.as_deref()).ok(),
-            }
+            let location = Location::parse(hint, &reach).ok()?;
+            let is_there = match &location.place {
+                Place::Directory(path) => holds_backups(&World::real(), path),
+                Place::Url(_) => true,
+            };
+            is_there.then(|| location.open_source(&World::real()).ok()).flatten()
         }))
     }
 }
@@ -180,13 +206,15 @@ fn split_at_first_missing(world: &World, path: &Path) -> (PathBuf, Vec<String>) 
 }
 
 /// Opens the directories with backups beside one.
-fn siblings(world: &World, path: &Path) -> Vec<Arc<dyn ObjectStore>> {
+fn siblings(world: &World, path: &Path, reach: &Reach) -> Vec<Arc<dyn ObjectStore>> {
     let around = platform::fs::parent(path);
     // What cannot be read there cannot be a parent; a backup that needs it says so.
     let entries = world.fs.list(around).unwrap_or_default();
     let paths = entries.into_iter().filter(|entry| entry.is_dir).map(|entry| around.join(entry.name));
     let others = paths.filter(|other| other != path && holds_backups(world, other));
-    others.take(SIBLINGS_MAX).filter_map(|path| open_directory(&path, false).ok()).collect()
+    let opened = others.take(SIBLINGS_MAX).filter_map(|path| open_directory(&path, false).ok());
+    // One whose key is another is no parent of what this key opens.
+    opened.filter_map(|store| reach.unlock(store).ok()).collect()
 }
 
 fn holds_backups(world: &World, path: &Path) -> bool {
@@ -231,7 +259,7 @@ mod tests {
     use super::*;
 
     fn path_of(text: &str) -> PathBuf {
-        match Location::parse(text, None).unwrap_or_else(|error| panic!("{text}: {error}")).place {
+        match Location::parse(text, &Reach::default()).unwrap_or_else(|error| panic!("{text}: {error}")).place {
             Place::Directory(path) => path,
             Place::Url(url) => panic!("{text} is a directory, not {url}"),
         }
@@ -258,7 +286,7 @@ mod tests {
             "file:///a%+1",
         ];
         for text in texts {
-            let failure = Location::parse(text, None).unwrap_err();
+            let failure = Location::parse(text, &Reach::default()).unwrap_err();
             assert_eq!(failure.kind, ErrorKind::Usage, "{text}");
             assert!(!failure.message.contains("secret") || text.starts_with("file"), "{failure}");
         }
@@ -266,9 +294,10 @@ mod tests {
 
     #[test]
     fn a_bucket_is_a_location_under_the_name_that_was_given() {
-        let location = Location::parse("s3://bucket/vectra/x/", Some("http://host:1")).unwrap();
+        let location =
+            Location::parse("s3://bucket/vectra/x/", &Reach { endpoint: Some("http://host:1".to_owned()), ..Reach::default() }).unwrap();
         assert_eq!(location.to_string(), "s3://bucket/vectra/x");
-        assert_eq!(location.endpoint.as_deref(), Some("http://host:1"));
+        assert_eq!(location.reach.endpoint.as_deref(), Some("http://host:1"));
         assert!(!location.shares_device(&World::real(), Path::new("/")));
     }
 }

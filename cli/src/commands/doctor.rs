@@ -1,6 +1,6 @@
 //! `vectra doctor archive`: whether a store does what archives need.
 
-use super::destination::Location;
+use super::destination::{Location, Reach};
 use crate::args::Globals;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -11,7 +11,7 @@ use serde_json::json;
 /// Tries the store, and says what it found; exits 1 when it is not safe for two writers to meet in.
 pub(super) fn run(globals: &Globals, out: &Output, url: &str) -> Result<(), Failure> {
     let world = World::real();
-    let store = Location::parse(url, globals.endpoint.as_deref())?.open_source(&world)?;
+    let store = Location::parse(url, &Reach::of(globals))?.open_locked(&world)?;
     let report = pitr::doctor::probe(&world, &store);
     if out.is_json() {
         out.result_json(&json!({"store": report.store, "safe_for_takeover": report.safe_for_takeover, "clock_skew": report.skew_micros.map(|skew| skew as f64 / 1e6),

@@ -3,11 +3,15 @@
 mod print;
 
 use super::backup::say_that_it_blocks;
-use super::destination::show_bytes;
+use super::destination::{Location, show_bytes};
 use super::session::Session;
 use super::stop::Stop;
 use crate::args::RestoreArgs;
 use crate::exit::Failure;
+use engine::Database;
+use engine::catalog::{ArchiveSettings, Durability};
+use pitr::archiver::{BACKLOG_LIMIT, DELAY};
+use pitr::takeover::{TakeoverRequest, take_over_collection};
 use pitr::{RestoreAllRequest, RestoreRequest, Target};
 
 const STOPPED_HINT: &str = "nothing of it is visible: run the command again";
@@ -41,6 +45,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         replace: args.replace,
         candidates: source.candidates(world, &args.parent)?,
         threads: threads(),
+        ..RestoreRequest::default()
     };
     if args.dry_run {
         let plan = pitr::dry_run(&session.look()?, &store, &request).map_err(explain)?;
@@ -48,8 +53,43 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         return print::plan(session, &plan);
     }
     say_that_it_blocks(session.out, args.wait, "the collection is durable and answers");
-    let restored = session.change(|database| pitr::restore(database, &guarded, &request, &progress));
-    print::report(session, &restored.map_err(explain)?)
+    let restored = session.change(|database| {
+        if !args.exclusive {
+            return pitr::restore(database, &guarded, &request, &progress);
+        }
+        let takeover = TakeoverRequest {
+            name,
+            new_name: request.new_name,
+            replace: args.replace,
+            candidates: request.candidates.copy(),
+            threads: threads(),
+        };
+        let report = take_over_collection(database, &guarded, &takeover, &progress)?;
+        // Who took a history over goes on archiving it.
+        archive_from_now_on(database, &report.collection, &source)?;
+        Ok(report)
+    });
+    let report = restored.map_err(explain)?;
+    print::report(session, &report)?;
+    say_what_is_archived(session, name, &report.collection)
+}
+
+fn archive_from_now_on(database: &Database, name: &str, source: &Location) -> Result<(), Failure> {
+    let settings = ArchiveSettings { url: source.to_string(), durability: Durability::Fsync, backlog_limit: BACKLOG_LIMIT, delay: DELAY };
+    database.set_archive(name, Some(settings))
+}
+
+/// A name keeps its archive; another name has none, and the user should know.
+fn say_what_is_archived(session: &Session<'_>, from: &str, name: &str) -> Result<(), Failure> {
+    let archives = session.look()?.state().archives;
+    match archives.get(name) {
+        Some(settings) => session.out.note(&format!("what is written to {name} is archived to {}", settings.url)),
+        None if archives.contains_key(from) => {
+            session.out.note(&format!("{name} is not archived, {from} is: \"vectra archive enable {name} --to URL\" begins it"));
+        }
+        None => {}
+    }
+    Ok(())
 }
 
 /// Threads that fetch: as many as the machine runs at once, and at most four.

@@ -1,7 +1,7 @@
 //! The database that a command works on: opened for reading or writing, and closed whatever happens.
 
 use super::archiving::{self, Watch};
-use super::destination::Location;
+use super::destination::{Location, Reach};
 use super::version::chosen_kernels;
 use crate::args::{Globals, SettleArgs};
 use crate::data_dir;
@@ -27,7 +27,7 @@ pub(super) struct Session<'a> {
     pub watch: Watch,
     dir: PathBuf,
     /// The server of locations in buckets.
-    endpoint: Option<String>,
+    reach: Reach,
     options: DatabaseOptions,
     settle: Option<SettleArgs>,
 }
@@ -43,13 +43,13 @@ impl<'a> Session<'a> {
     pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
         let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
         let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock, kernels: Some(kernels) };
-        let endpoint = globals.endpoint.clone();
-        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, endpoint })
+        let reach = Reach::of(globals);
+        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach })
     }
 
     /// Reads a location as the user writes it.
     pub fn location(&self, text: &str) -> Result<Location, Failure> {
-        Location::parse(text, self.endpoint.as_deref())
+        Location::parse(text, &self.reach)
     }
 
     /// Ends as these say: with or without waiting for the archive, and how long.

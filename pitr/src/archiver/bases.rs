@@ -31,7 +31,11 @@ pub(super) fn send(archive: &Archive, world: &World, collection: &Collection, li
     let name = manifest.file_name();
     learn(archive, manifest, life)?;
     let needed = objects_of(manifest);
-    let objects = needed.iter().map(|object| send_object(archive, &snapshot, life, object, report)).collect::<Result<Vec<_>>>()?;
+    let objects = if world.known_bad.base_before_objects {
+        needed.iter().map(|object| promised(life, object)).collect()
+    } else {
+        needed.iter().map(|object| send_object(archive, &snapshot, life, object, report)).collect::<Result<Vec<_>>>()?
+    };
     let entry = put_manifest(archive, manifest, report)?;
     let base = BaseFile { format: JSON_VERSION, manifest: entry, objects, archived: world.clock.wall_micros() };
     base.agree(manifest).map_err(|e| Error::internal(format!("a base that does not hold together was not written: {e}")))?;
@@ -43,9 +47,19 @@ pub(super) fn send(archive: &Archive, world: &World, collection: &Collection, li
             found
         }
     };
+    if world.known_bad.base_before_objects {
+        needed.iter().try_for_each(|object| send_object(archive, &snapshot, life, object, report).map(drop))?;
+    }
     life.names.follow(&base);
     life.base = Some(name.to_string());
     Ok(())
+}
+
+/// Names an object as if it had been sent; for the deliberate mistake alone.
+fn promised(life: &Life, needed: &NeededObject) -> ObjectEntry {
+    let NeededObject { role, id, bytes, blake3 } = *needed;
+    let name = life.names.find(blake3, bytes).unwrap_or_else(|| life.names.fresh(blake3, 0));
+    ObjectEntry { role, id, name, bytes, blake3, archive: None }
 }
 
 /// Learns at the first base of a run which objects are there: those of the newest base of this history.
@@ -79,7 +93,7 @@ fn send_object(archive: &Archive, snapshot: &Snapshot, life: &Life, needed: &Nee
     let content = snapshot.object(id, bytes, blake3)?;
     for attempt in 0..ATTEMPTS_MAX {
         let name = life.names.fresh(blake3, attempt);
-        let put = archive.store.put_if_absent(&Key::Object(name).to_string(), vec![content.clone()]).map_err(|e| store_error(&e))?;
+        let put = archive.store.put_unique(&Key::Object(name).to_string(), vec![content.clone()]).map_err(|e| store_error(&e))?;
         if put == PutOutcome::Created {
             let sent = match role {
                 Role::Codes => &mut report.sent.codes,

@@ -1,7 +1,9 @@
 //! Closed times: the promise that everything up to a time is archived, and that nothing will be committed at or before it (rule S20).
 
+use std::collections::BTreeMap;
+
 use engine::error::{Error, Result};
-use engine::ids::{CommitTime, Timeline};
+use engine::ids::{CommitTime, Lsn, Timeline};
 use engine::{Collection, Database};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub struct ClosedFile {
     pub database: Timeline,
     /// The time.
     pub commit_time: CommitTime,
+    /// Where the logs ended that are archived here, by timeline, the catalog's included: an end that went missing since is noticed.
+    pub ends: BTreeMap<Timeline, Lsn>,
 }
 
 impl Archiver {
@@ -30,7 +34,8 @@ impl Archiver {
             Mode::Closing => true,
         };
         let behind = |collection: &&Collection| collection.version().lsn_end > self.reached(collection.incarnation());
-        let has_news = self.changed || self.closed_at.is_none() || collections.iter().any(behind);
+        let catalog_has_news = database.catalog_end().is_ok_and(|end| end > self.catalog.sent);
+        let has_news = self.changed || self.closed_at.is_none() || catalog_has_news || collections.iter().any(behind);
         if !is_due || !has_news {
             return None;
         }
@@ -40,9 +45,14 @@ impl Archiver {
     }
 
     /// Closes a time: first the promise here, then the word of it there.
-    pub(super) fn close(&mut self, database: &Database, time: CommitTime) -> Result<()> {
+    pub(super) fn close(&mut self, database: &Database, collections: &[&Collection], time: CommitTime) -> Result<()> {
         database.close_time(time)?;
-        let file = ClosedFile { format: JSON_VERSION, database: self.database, commit_time: time };
+        let mut ends: BTreeMap<Timeline, Lsn> = collections
+            .iter()
+            .map(|collection| (collection.version().manifest.timeline(), self.reached(collection.incarnation())))
+            .collect();
+        ends.insert(self.database, self.catalog.sent);
+        let file = ClosedFile { format: JSON_VERSION, database: self.database, commit_time: time, ends };
         stored::put(&*self.archive.store, &Key::Closed(self.database, time).to_string(), stored::encode_json(&file))?;
         self.closed_at = Some(database.world().clock.monotonic_micros());
         self.changed = false;

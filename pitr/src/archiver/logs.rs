@@ -28,7 +28,7 @@ pub(super) trait Outbox {
 
 impl Outbox for Collection {
     fn end(&self) -> Lsn {
-        self.version().lsn_end
+        self.outgoing_end()
     }
 
     fn operations(&self, from: Lsn, len: u64) -> Result<Option<Outgoing>> {

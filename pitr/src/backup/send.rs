@@ -142,7 +142,7 @@ impl Sender<'_> {
         let content = self.snapshot.object(needed.id, needed.bytes, needed.blake3)?;
         for number in 0..NAMES_MAX {
             let name = self.marker.object_name(needed.blake3, number);
-            let put = self.destination().store.put_if_absent(&Key::Object(name).to_string(), vec![content.clone()]);
+            let put = self.destination().store.put_unique(&Key::Object(name).to_string(), vec![content.clone()]);
             match put.map_err(|e| store_error(&e))? {
                 PutOutcome::Created => {
                     self.bytes.new += needed.bytes;

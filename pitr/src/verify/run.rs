@@ -246,7 +246,7 @@ fn strays(listing: &Listing, all: &HeldSnapshots) -> Vec<String> {
             stretches.iter().any(|s| s.timeline == timeline && s.start < end && start < s.end)
         }
         // An unfinished attempt is listed as such.
-        Key::Pin(_) => true,
+        Key::Pin(_) | Key::WrappedKey(_) => true,
         _ => needed.contains(key),
     };
     listing.sizes.iter().filter(|&(key, &size)| !is_needed(key, size)).map(|(key, _)| key.clone()).collect()

@@ -22,7 +22,7 @@ pub(in crate::commands) fn run(session: &Session<'_>, args: &ArchiveEnable) -> R
         if location.shares_device(&session.world, database.dir()) {
             session.out.warn("the archive is on the same device as the data: what takes that device takes both");
         }
-        let store = location.open_destination(database.dir())?;
+        let store = if args.encrypt { location.create_encrypted(database.dir())? } else { location.open_destination(database.dir())? };
         pitr::archive::Archive::open_or_create(&store, &*session.world.random)?;
         let settings = ArchiveSettings {
             url: location.to_string(),
