@@ -23,6 +23,8 @@ pub struct Outgoing {
     pub commit_time: CommitTime,
     /// How many operations there are, marks of durability apart.
     pub operations: u64,
+    /// The largest number that a client gave one of them; 0 where none did.
+    pub client_sequence: u64,
     /// Whether they end with their file, and that file is sealed.
     pub ends_file: bool,
 }
@@ -119,7 +121,7 @@ pub fn bytes(fs: &dyn FileSystem, dir: &Path, from: Lsn, to: Lsn) -> Result<Byte
 /// Cuts bytes behind the last operation that is whole in them; `None` when not even the first is.
 fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Option<Outgoing>> {
     let mut found: Option<Outgoing> = None;
-    let (mut at, mut operations) = (from, 0);
+    let (mut at, mut operations, mut sequence) = (from, 0, 0);
     let end = from + bytes.len() as u64;
     while at < end {
         let rest = bytes.slice((at - from) as usize..);
@@ -140,6 +142,7 @@ fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Optio
                 .with_expected(name.timeline, record.head.lineage));
         }
         at = record.head.end();
+        sequence = record.head.client_sequence.max(sequence);
         if !record.head.more_follows {
             operations += u64::from(record.head.kind != RecordKind::Durable);
             found = Some(Outgoing {
@@ -148,6 +151,7 @@ fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Optio
                 bytes: bytes.slice(..(at - from) as usize),
                 commit_time: record.head.commit_time,
                 operations,
+                client_sequence: sequence,
                 ends_file: false,
             });
         }

@@ -27,6 +27,9 @@ pub struct BaseFile {
     pub objects: Vec<ObjectEntry>,
     /// When it was archived, microseconds since 1970.
     pub archived: u64,
+    /// The largest number that a client gave an operation of the last log file below its covered position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_sequence: Option<u64>,
 }
 
 impl BaseFile {

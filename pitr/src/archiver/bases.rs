@@ -37,7 +37,8 @@ pub(super) fn send(archive: &Archive, world: &World, collection: &Collection, li
         needed.iter().map(|object| send_object(archive, &snapshot, life, object, report)).collect::<Result<Vec<_>>>()?
     };
     let entry = put_manifest(archive, manifest, report)?;
-    let base = BaseFile { format: JSON_VERSION, manifest: entry, objects, archived: world.clock.wall_micros() };
+    let client_sequence = last_sequence(collection, manifest)?;
+    let base = BaseFile { format: JSON_VERSION, manifest: entry, objects, archived: world.clock.wall_micros(), client_sequence };
     base.agree(manifest).map_err(|e| Error::internal(format!("a base that does not hold together was not written: {e}")))?;
     let base = match put_base(archive, name, &base)? {
         PutOutcome::Created => base,
@@ -60,6 +61,17 @@ fn promised(life: &Life, needed: &NeededObject) -> ObjectEntry {
     let NeededObject { role, id, bytes, blake3 } = *needed;
     let name = life.names.find(blake3, bytes).unwrap_or_else(|| life.names.fresh(blake3, 0));
     ObjectEntry { role, id, name, bytes, blake3, archive: None }
+}
+
+/// Finds the largest number that a client gave an operation of the last log file that a manifest covers.
+fn last_sequence(collection: &Collection, manifest: &Manifest) -> Result<Option<u64>> {
+    let Some(last) = manifest.log.last() else { return Ok(None) };
+    let (mut at, mut largest) = (last.start, 0);
+    while at < last.end {
+        let Some(chunk) = collection.outgoing(at, super::EXTENT_BYTES)? else { break };
+        (at, largest) = (chunk.end(), chunk.client_sequence.max(largest));
+    }
+    Ok((largest > 0).then_some(largest))
 }
 
 /// Learns at the first base of a run which objects are there: those of the newest base of this history.

@@ -346,7 +346,7 @@ impl<'a> Seeker<'a> {
 
     /// Puts base and cut together.
     fn finish(mut self, base: Base, cut: Cut, resolved: &Resolved) -> Result<Aim> {
-        let Base { manifest, mut point } = base;
+        let Base { manifest, mut point, client_sequence } = base;
         assert!(cut.files.first().is_none_or(|file| file.start == manifest.covered_lsn), "the tail goes on where the base ends");
         point.log.extend(cut.files.iter().copied());
         point.ancestry = resolved.history.closed_at(cut.lsn);
@@ -354,7 +354,7 @@ impl<'a> Seeker<'a> {
         point.position = Position { timeline, lsn: cut.lsn, commit_time: cut.commit_time };
         let plan = plan_point(&point, &self.library);
         self.check_whole(&plan)?;
-        let mut aim = self.describe(point, manifest, plan, resolved, cut.resume_token)?;
+        let mut aim = self.describe(point, manifest, plan, resolved, cut.resume_token.or(client_sequence))?;
         aim.next_time = aim.next_time.or(cut.next_time);
         Ok(aim)
     }

@@ -21,6 +21,8 @@ pub struct Base {
     pub manifest: Manifest,
     /// The state that it covers.
     pub point: RestorePoint,
+    /// The largest number that a client gave one of the last operations that it covers.
+    pub client_sequence: Option<u64>,
 }
 
 /// Reads what describes a candidate and checks, by listing, that all of it is there.
@@ -70,7 +72,8 @@ pub fn read_candidate(
         counts: None,
     };
     let plan = plan_point(&point, library);
-    not_whole(&plan).map_or(Ok(Base { manifest, point }), Err)
+    let client_sequence = base.and_then(|base| base.client_sequence);
+    not_whole(&plan).map_or(Ok(Base { manifest, point, client_sequence }), Err)
 }
 
 /// Says what a plan lacks.

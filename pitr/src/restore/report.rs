@@ -23,7 +23,7 @@ pub struct Gap {
     pub newest_known_time: CommitTime,
     /// How many known writes are missing; `None`: the archive does not say how many, or there are too many to count.
     pub missing_records: Option<u64>,
-    /// The largest number that a client gave a write in the part of the log that was replayed: the client goes on behind it.
+    /// The largest number that a client gave a write in the part of the log that was replayed, or just before: the client goes on behind it.
     pub resume_token: Option<u64>,
 }
 
