@@ -6,6 +6,7 @@ pub mod extent_stream;
 pub mod ids;
 pub mod layout;
 pub mod listing;
+pub mod pin;
 pub mod stored;
 pub mod tiling;
 

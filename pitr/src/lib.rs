@@ -3,11 +3,13 @@
 pub mod archive;
 pub mod archiver;
 pub mod backup;
+pub mod branch;
 pub mod doctor;
 pub mod encryption;
 pub mod fence;
 pub mod fork;
 pub mod history;
+pub mod lazy;
 pub mod restore;
 pub mod takeover;
 pub mod time_text;
@@ -15,6 +17,7 @@ pub mod timeline;
 pub mod verify;
 
 pub use backup::{BackupReport, BackupRequest, Candidates, ParentStore, backup, list, show};
+pub use branch::{BranchRequest, branch};
 pub use restore::{DryRun, RestoreAllRequest, RestoreReport, RestoreRequest, Target, dry_run, dry_run_all, restore, restore_all};
 pub use verify::{Level, Scratch, VerifyReport, VerifyRequest, verify};
 

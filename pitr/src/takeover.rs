@@ -65,6 +65,7 @@ pub fn take_over_collection(
         threads: request.threads,
         claimed: Some(Claimed { incarnation, timeline: takeover.new }),
         finish: None,
+        lazy: None,
     };
     restore(database, store, &order, progress)
 }

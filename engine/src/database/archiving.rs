@@ -92,7 +92,7 @@ impl Database {
     /// As [`Database::collection`].
     pub fn dropped_collection(&self, name: &str, incarnation: Incarnation) -> Result<Collection> {
         let root = self.dropped_dir(incarnation);
-        Collection::open_read(&self.world, name, &root, incarnation, &self.clock)
+        Collection::open_read_with(&self.world, name, &root, incarnation, &self.clock, self.ranges.as_ref())
     }
 
     /// Gives the directory of a dropped life.

@@ -82,7 +82,7 @@ pub fn restore_all(
 }
 
 fn order<'a>(name: &'a str, request: &RestoreAllRequest<'_>) -> Order<'a> {
-    Order { name, target: name, replace: request.replace, threads: request.threads, claimed: None, finish: None }
+    Order { name, target: name, replace: request.replace, threads: request.threads, claimed: None, finish: None, lazy: None }
 }
 
 fn plan_all(database: &Database, store: &Arc<dyn ObjectStore>, request: &RestoreAllRequest<'_>) -> Result<Plan> {
@@ -108,7 +108,7 @@ fn plan_all(database: &Database, store: &Arc<dyn ObjectStore>, request: &Restore
     if plan.aims.is_empty() {
         return Err(Error::not_found(format!("no archived collection existed at {}", format(at))).with_hint(names_hint(&lives)));
     }
-    check_space(database, &plan.aims.iter().map(|(_, aim)| aim).collect::<Vec<_>>())?;
+    check_space(database, &plan.aims.iter().map(|(_, aim)| &aim.plan).collect::<Vec<_>>())?;
     Ok(plan)
 }
 

@@ -38,6 +38,8 @@ pub struct RestoreReport {
     pub points: u64,
     /// Bytes fetched.
     pub bytes: u64,
+    /// Bytes of the log that are still in the source: they come when they are needed.
+    pub bytes_away: u64,
     /// The position restored to.
     pub lsn: u64,
     /// Commit time of the last operation in it.
@@ -54,8 +56,8 @@ pub struct RestoreReport {
     pub index: IndexState,
     /// Seconds until it had answered once.
     pub first_answer_s: f64,
-    /// Seconds until nothing was left to fetch or to build.
-    pub full_speed_s: f64,
+    /// Seconds until nothing was left to fetch or to build; `None`: something is.
+    pub full_speed_s: Option<f64>,
     /// Seconds in all.
     pub seconds: f64,
     /// Aliases that came back.

@@ -5,6 +5,7 @@ use engine::error::Result;
 use engine::ids::{CommitTime, Incarnation, Lsn, Timeline};
 
 use crate::backup::held::Candidates;
+use crate::lazy::Lazy;
 
 /// Which state is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct RestoreRequest<'a> {
     pub claimed: Option<Claimed>,
     /// What is done with it before anybody sees it.
     pub finish: Option<Finish<'a>>,
+    /// Leave the log files that the manifest covers in the source; `None`: everything is fetched.
+    pub lazy: Option<Lazy<'a>>,
 }
 
 /// A life and a timeline that the archive knows already.

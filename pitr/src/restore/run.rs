@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use engine::catalog::Origin;
 use engine::clock::CommitClock;
-use engine::collection::OpenOptions;
+use engine::collection::snapshot::LogRange;
+use engine::collection::{OpenOptions, RangeSources};
 use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{Incarnation, Timeline};
 use engine::install::Installer;
@@ -15,12 +16,14 @@ use platform::object_store::ObjectStore;
 
 use super::aim::{Aim, aim};
 use super::fetch::fetch_into;
+use super::fetch_plan::{FetchPlan, RangeFetch};
 use super::plan::RestorePoint;
 use super::probe::probe;
 use super::report::{DryRun, IndexState, RestoreReport};
 use super::request::{Claimed, Finish, RestoreRequest};
 use crate::Progress;
 use crate::backup::format::IndexDescription;
+use crate::lazy::{ArchiveRanges, Hold, Lazy, Stay};
 
 /// Bytes a second that the duration of a restore is estimated with: a slow disk, every byte hashed.
 const EXPECTED_BYTES_PER_SECOND: u64 = 200 << 20;
@@ -33,7 +36,7 @@ pub fn dry_run(database: &Database, store: &Arc<dyn ObjectStore>, request: &Rest
     let order = Order::of(request);
     order.check_target(database)?;
     let aim = aim(store, request, true)?;
-    check_space(database, &[&aim])?;
+    check_space(database, &[&order.needed(&aim)])?;
     Ok(describe(&order, aim))
 }
 
@@ -74,7 +77,7 @@ pub fn restore(
     let order = Order::of(request);
     order.check_target(database)?;
     let aim = aim(store, request, false)?;
-    check_space(database, &[&aim])?;
+    check_space(database, &[&order.needed(&aim)])?;
     order.carry_out(database, aim, began, progress)
 }
 
@@ -89,6 +92,7 @@ pub(super) struct Order<'a> {
     pub threads: usize,
     pub claimed: Option<Claimed>,
     pub finish: Option<Finish<'a>>,
+    pub lazy: Option<Lazy<'a>>,
 }
 
 impl<'a> Order<'a> {
@@ -100,7 +104,29 @@ impl<'a> Order<'a> {
             threads: request.threads,
             claimed: request.claimed,
             finish: request.finish,
+            lazy: request.lazy,
         }
+    }
+
+    /// Splits what a state needs into what is fetched now and the stretches of the log that stay: whole files that the manifest covers.
+    fn split(&self, aim: &Aim) -> (FetchPlan, Vec<RangeFetch>) {
+        let mut now = aim.plan.clone();
+        let mut away = Vec::new();
+        if self.lazy.is_some() {
+            let is_covered = |range: &RangeFetch| {
+                let LogRange { timeline, start, end, .. } = range.entry;
+                aim.manifest.log.iter().any(|file| (file.timeline, file.start, file.end) == (timeline, start, end))
+            };
+            (away, now.ranges) = now.ranges.into_iter().partition(is_covered);
+            now.bytes -= away.iter().map(|range| range.entry.end - range.entry.start).sum::<u64>();
+        }
+        (now, away)
+    }
+
+    /// What a state needs room for in the end.
+    fn needed(&self, aim: &Aim) -> FetchPlan {
+        let stays = self.lazy.is_some_and(|lazy| lazy.stay != Stay::UntilBrought);
+        if stays { self.split(aim).0 } else { aim.plan.clone() }
     }
 
     /// Checks that the name here is free, or may be taken.
@@ -115,21 +141,30 @@ impl<'a> Order<'a> {
     }
 
     /// Makes the collection exist.
-    pub fn carry_out(&self, database: &Database, aim: Aim, began: u64, progress: Progress<'_>) -> Result<RestoreReport> {
-        let clock = &database.world().clock;
-        let drawn = Incarnation::draw(&*database.world().random);
+    pub fn carry_out(&self, database: &Database, mut aim: Aim, began: u64, progress: Progress<'_>) -> Result<RestoreReport> {
+        let World { clock, random, .. } = database.world();
+        let (now, away) = self.split(&aim);
+        let lazy = self.lazy.filter(|_| !away.is_empty());
+        let hold = lazy.map(|lazy| Hold::begin(database.world(), &aim.plan, &away, lazy, self.target, &mut aim.warnings));
+        let source = hold.as_ref().zip(lazy).map(|(hold, lazy)| (hold.source.as_str(), lazy.stay != Stay::UntilBrought));
+        let drawn = Incarnation::draw(&**random);
         let incarnation = self.claimed.map_or(drawn, |claimed| claimed.incarnation);
-        let (timeline, points) = install(database, self, &aim, incarnation, progress)?;
+        let files = Files { now: &now, away: &away, source };
+        let (timeline, points) = install(database, self, &aim, &files, incarnation, progress)?;
         let answered = seconds_since(began, clock.monotonic_micros());
         let position = aim.point.position;
         let origin = Origin::Restored { name: self.name.to_owned(), timeline: position.timeline, lsn: position.lsn };
         database.adopt(self.target, incarnation, origin, self.replace)?;
+        if let Some(hold) = hold {
+            hold.keep();
+        }
         let (aliases, aliases_left) = bring_back_aliases(database, self, &aim.aliases)?;
         let has_graph = IndexDescription::of(&aim.manifest).has_graph();
         Ok(RestoreReport {
             collection: self.target.to_owned(),
             points,
-            bytes: aim.plan.bytes,
+            bytes: now.bytes,
+            bytes_away: aim.plan.bytes - now.bytes,
             lsn: position.lsn,
             commit_time: position.commit_time,
             next_time: aim.next_time,
@@ -137,7 +172,7 @@ impl<'a> Order<'a> {
             source_timeline: position.timeline,
             index: if has_graph { IndexState::Kept } else { IndexState::None },
             first_answer_s: answered,
-            full_speed_s: answered,
+            full_speed_s: away.is_empty().then_some(answered),
             seconds: seconds_since(began, clock.monotonic_micros()),
             aliases,
             aliases_left,
@@ -148,15 +183,36 @@ impl<'a> Order<'a> {
     }
 }
 
+/// The files of a state: those that are fetched, and those that are not.
+struct Files<'a> {
+    now: &'a FetchPlan,
+    away: &'a [RangeFetch],
+    /// What the marker says of those that are not, and whether they stay there.
+    source: Option<(&'a str, bool)>,
+}
+
+impl Files<'_> {
+    fn put(&self, mut installer: Installer, threads: usize, progress: Progress<'_>) -> Result<Installer> {
+        if let Some((source, keep)) = self.source {
+            installer.set_source(source, keep);
+            for RangeFetch { entry, .. } in self.away {
+                installer.begin_lazy_log(entry.timeline, entry.start, entry.end)?;
+            }
+        }
+        fetch_into(self.now, &mut installer, threads, progress)?;
+        Ok(installer)
+    }
+}
+
 fn seconds_since(began: u64, now: u64) -> f64 {
     now.saturating_sub(began) as f64 / 1e6
 }
 
 /// Checks that the disk has room for all of several states, one beside the other.
-pub(super) fn check_space(database: &Database, aims: &[&Aim]) -> Result<()> {
-    let needed = aims.iter().fold(0_u64, |sum, aim| {
-        let files = aim.plan.ranges.len() + aim.plan.objects.len() + 2;
-        sum.saturating_add(aim.plan.bytes).saturating_add(Installer::overhead(files))
+pub(super) fn check_space(database: &Database, plans: &[&FetchPlan]) -> Result<()> {
+    let needed = plans.iter().fold(0_u64, |sum, plan| {
+        let files = plan.ranges.len() + plan.objects.len() + 2;
+        sum.saturating_add(plan.bytes).saturating_add(Installer::overhead(files))
     });
     let world = database.world();
     // A dry run may mean a database that nobody has made yet: its disk is that of the directory above.
@@ -173,22 +229,31 @@ pub(super) fn check_space(database: &Database, aims: &[&Aim]) -> Result<()> {
 }
 
 /// Puts the files of the new life together, durably; on failure none of them stays. Gives its timeline and the number of its points.
-fn install(database: &Database, order: &Order<'_>, aim: &Aim, incarnation: Incarnation, progress: Progress<'_>) -> Result<(Timeline, u64)> {
+fn install(
+    database: &Database,
+    order: &Order<'_>,
+    aim: &Aim,
+    files: &Files<'_>,
+    incarnation: Incarnation,
+    progress: Progress<'_>,
+) -> Result<(Timeline, u64)> {
     let world = database.world();
     let root = database.collection_dir(incarnation);
     let point = &aim.point;
-    let installed = Installer::begin(world, root.clone(), incarnation).and_then(|mut installer| {
-        fetch_into(&aim.plan, &mut installer, order.threads, progress)?;
+    let ranges = Arc::new(ArchiveRanges::of(aim.plan.archives.iter().map(|(archive, _)| archive.store.clone()).collect()));
+    let sources = RangeSources::new(move |_| Ok(ranges.clone()));
+    let installed = Installer::begin(world, root.clone(), incarnation).and_then(|installer| {
+        let installer = files.put(installer, order.threads, progress)?;
         let timeline = order.claimed.map_or_else(|| Timeline::draw(&*world.random), |claimed| claimed.timeline);
         installer.finish_on(timeline, &aim.manifest, &point.ancestry, point.position.lsn)?;
         // Opened and asked before anybody can see it: what does not answer never replaces what does.
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
-        let collection = Collection::open_read(world, order.name, &root, incarnation, &clock)?;
+        let collection = Collection::open_read_with(world, order.name, &root, incarnation, &clock, Some(&sources))?;
         check_restored(&collection, point)?;
         probe(&collection)?;
         let points = collection.version().points;
         drop(collection);
-        let points = order.finish.map_or(Ok(points), |finish| finish_with(world, order, &root, incarnation, finish))?;
+        let points = order.finish.map_or(Ok(points), |finish| finish_with(world, order, &root, incarnation, sources.clone(), finish))?;
         Ok((timeline, points))
     });
     if installed.is_err() {
@@ -199,9 +264,17 @@ fn install(database: &Database, order: &Order<'_>, aim: &Aim, incarnation: Incar
 }
 
 /// Opens what nobody sees yet for writing, and lets the work on it be done; gives the number of its points.
-fn finish_with(world: &World, order: &Order<'_>, root: &Path, incarnation: Incarnation, finish: Finish<'_>) -> Result<u64> {
+fn finish_with(
+    world: &World,
+    order: &Order<'_>,
+    root: &Path,
+    incarnation: Incarnation,
+    sources: RangeSources,
+    finish: Finish<'_>,
+) -> Result<u64> {
     let clock = Arc::new(CommitClock::new(world.clock.clone()));
-    let collection = Collection::open(world, order.name, root, incarnation, &clock, OpenOptions::default())?;
+    let options = OpenOptions { ranges: Some(sources), ..OpenOptions::default() };
+    let collection = Collection::open(world, order.name, root, incarnation, &clock, options)?;
     finish.0(&collection)?;
     collection.close()?;
     Ok(collection.version().points)
