@@ -63,4 +63,10 @@ pub struct KnownBad {
     pub always_cut: bool,
     /// An object store says that a put is done and has synced nothing.
     pub objects_not_synced: bool,
+    /// The archiver closes a time before what was committed below it is archived.
+    pub close_before_sent: bool,
+    /// The archiver sends bytes of the log that were appended and not synced.
+    pub archive_unsynced: bool,
+    /// The archiver puts the description of a state before the objects that it names.
+    pub base_before_objects: bool,
 }

@@ -11,7 +11,7 @@ use super::version::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Lsn;
 use crate::log::sealed::SealedFile;
-use crate::log::{Outgoing, outgoing};
+use crate::log::{Outgoing, lost, outgoing};
 use crate::manifest::store;
 
 /// How far the archive has come with a collection that is written.
@@ -39,16 +39,24 @@ impl Collection {
     /// # Errors
     /// `Corrupt` naming file and offset, `Io`.
     pub fn outgoing(&self, from: Lsn, len_max: u64) -> Result<Option<Outgoing>> {
-        // What a version shows was synced before it was published.
         let version = self.version();
         let Some(file) = lazy_file(&version, from) else {
-            return outgoing::read(&*self.world.fs, &self.dir.log(), from, version.lsn_end, len_max);
+            return outgoing::read(&*self.world.fs, &self.dir.log(), from, self.outgoing_end(), len_max);
         };
         let (bytes, sealed) = (file.record_bytes()?, file.sealed);
         let at = (from - sealed.name.start) as usize;
         let mut found = outgoing::cut(sealed.name, from, sealed.end, len_max, &mut |len| Ok(bytes.slice(at..at + len as usize)))?;
         found.ends_file = found.end() == sealed.end;
         Ok(Some(found))
+    }
+
+    /// Gives the position up to which the log may leave the machine.
+    #[must_use]
+    pub fn outgoing_end(&self) -> Lsn {
+        let version = self.version();
+        let appended = || lost::local_end(&self.world, &self.dir.log(), version.manifest.covered_lsn).map_or(0, |end| end.lsn);
+        // What a version shows was synced before it was published.
+        if self.world.known_bad.archive_unsynced { version.lsn_end.max(appended()) } else { version.lsn_end }
     }
 
     /// Reads log bytes between two positions as they lie here, to compare them with others.
