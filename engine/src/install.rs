@@ -143,6 +143,14 @@ pub struct ObjectWriter {
 }
 
 impl ObjectWriter {
+    /// Makes what was written durable; where several files are written side by side, so are their syncs.
+    ///
+    /// # Errors
+    /// `Io` or `NoSpace`.
+    pub fn sync(&self) -> Result<()> {
+        Ok(self.file.sync_all()?)
+    }
+
     /// Writes the next bytes.
     ///
     /// # Errors

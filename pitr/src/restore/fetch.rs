@@ -120,7 +120,8 @@ fn fetch_side_by_side(plan: &FetchPlan, jobs: &[Job<'_>], installer: &mut Instal
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((job, writer)) = work.get(index).filter(|_| !failed.load(Ordering::Relaxed)) else { break };
-                    let result = job.run(plan, &mut writer.lock()).map(|()| job.bytes());
+                    let mut writer = writer.lock();
+                    let result = job.run(plan, &mut writer).and_then(|()| writer.sync()).map(|()| job.bytes());
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);
                     if sender.send((index, result)).is_err() {
                         break;
