@@ -20,12 +20,12 @@ pub use aliases::AliasesCommand;
 pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveRekey, ArchiveRun, DurabilityArg};
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
-pub use collections::{CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
+pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
 pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
 pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
-pub use search::SearchArgs;
+pub use search::{AsOfArgs, SearchArgs};
 pub use values::{Datatype, Distance, IndexKind, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
 
 const ROOT_HELP: &str = "\

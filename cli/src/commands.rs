@@ -9,11 +9,13 @@ use session::Session;
 mod aliases;
 mod archive;
 mod archiving;
+mod as_of;
 mod backup;
 mod backup_list;
 mod backup_show;
 mod backup_verify;
 mod bench;
+mod branch;
 mod count;
 mod create;
 mod demo;
@@ -26,6 +28,7 @@ mod fork;
 mod import;
 mod info;
 mod ingest;
+mod lazy;
 mod list;
 mod optimize;
 mod point_json;
@@ -81,6 +84,7 @@ fn collections(command: CollectionsCommand, globals: &Globals, out: &Output) -> 
         CollectionsCommand::FieldIndex(args) => field_index::run(&session()?, &args),
         CollectionsCommand::Optimize(args) => optimize::run(&session()?, &args),
         CollectionsCommand::Fork(args) => fork::run(&session()?, &args.name),
+        CollectionsCommand::Branch(args) => branch::run(&session()?, &args),
         CollectionsCommand::Restore(args) => restore::run(&session()?, &args),
         CollectionsCommand::Backup(args) => backup::run(globals, out, &args),
     }

@@ -2,6 +2,7 @@
 
 use super::values::{self, Datatype, Distance, IndexKind, VectorSpec};
 use super::{BackupArgs, RestoreArgs};
+use crate::time::{Moment, parse_moment};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ pub enum CollectionsCommand {
     Undrop(NameArg),
     /// Index a payload field, so that filters on it are fast
     FieldIndex(FieldIndexArgs),
-    /// Build the graphs of everything that has none yet, and merge segments
+    /// Bring what is still in an archive, build the graphs of everything that has none yet, and merge segments
     Optimize(OptimizeArgs),
     /// Back up a collection, or look at and verify backups.
     ///
@@ -91,6 +92,11 @@ pub enum CollectionsCommand {
     /// When the destination already has history of this collection, only what is new is sent.
     /// The same --snapshot-id again: an unfinished attempt is resumed, a complete one is refused.
     Backup(BackupArgs),
+    /// Make another collection out of one as it was at some time.
+    ///
+    /// The log of the branch stays in the archive, which keeps it for as long as the branch lives: making one takes the
+    /// time that its index takes. It is a collection like any other, and what is written to it is in no other.
+    Branch(BranchArgs),
     /// Bring a collection back from a backup.
     ///
     /// NAME is the name inside the backup. The search index is loaded, not rebuilt. The collection
@@ -218,7 +224,7 @@ pub struct FieldIndexArgs {
     pub field_type: FieldType,
 }
 
-/// Build the graphs of everything that has none yet, and merge segments.
+/// Bring what is still in an archive, build the graphs of everything that has none yet, and merge segments.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Example:
@@ -229,7 +235,47 @@ pub struct OptimizeArgs {
     /// The collection
     #[arg(value_parser = values::name)]
     pub name: String,
+    /// Bring what a branch refers to as well: it needs the archive no more then
+    #[arg(long)]
+    pub detach: bool,
     /// Stop waiting after this long
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
+    pub wait_timeout: Option<Duration>,
+}
+
+/// What is to be branched, from when, as what.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra collections branch docs --as-of now-1h --name docs_before
+  vectra collections branch docs --name docs_test --source s3://bucket/vectra
+  vectra collections drop docs_test
+
+Exit codes: 0 done, 2 usage, 3 no such collection or archive, or a time outside the recovery window,
+            4 the name is taken or locked, 5 corrupt, 6 incomplete, 7 unreachable or access denied")]
+pub struct BranchArgs {
+    /// The collection
+    #[arg(value_name = "COLLECTION", value_parser = values::name)]
+    pub collection: String,
+    /// When: RFC 3339 with an offset, or now-5m [default: the newest state]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_hyphen_values = true)]
+    pub as_of: Option<Moment>,
+    /// The branch
+    #[arg(long, value_name = "NAME", value_parser = values::new_name)]
+    pub name: String,
+    /// The archive [default: the one that the collection is archived to]
+    #[arg(long, value_name = "URL", value_parser = values::location)]
+    pub source: Option<String>,
+    /// A history that was abandoned by a restore: its timeline
+    #[arg(long, value_name = "ID", value_parser = values::timeline)]
+    pub timeline: Option<engine::Timeline>,
+    /// Where a parent of a backup is now; may be given many times
+    #[arg(long, value_name = "URL", value_parser = values::location)]
+    pub parent: Vec<String>,
+    /// Copy everything: the branch needs the archive no more
+    #[arg(long)]
+    pub detach: bool,
+    /// Stop waiting after this long, with exit code 124
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
     pub wait_timeout: Option<Duration>,
 }

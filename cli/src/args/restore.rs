@@ -16,6 +16,7 @@ Examples:
   vectra restore docs --source s3://bucket/vectra --to-time now-10m --replace
   vectra restore --source /mnt/archive --to-time now-1h
   vectra restore docs --source s3://bucket/vectra --latest --exclusive
+  vectra restore docs --source s3://bucket/vectra --lazy
   vectra collections restore docs --source /mnt/backups/docs --wait
   vectra collections restore docs --source /mnt/backups/docs --new-collection-name docs_test --wait
   vectra collections restore docs --source /mnt/backups/docs --dry-run --json
@@ -59,6 +60,12 @@ pub struct RestoreArgs {
     /// Where a parent of the backup is now; may be given many times
     #[arg(long, value_name = "URL", value_parser = values::location)]
     pub parent: Vec<String>,
+    /// Answer as soon as the index is here; the rest of the log is fetched when it is needed, and then in order
+    #[arg(long, requires = "name", conflicts_with = "exclusive")]
+    pub lazy: bool,
+    /// Return after the first answer; the rest comes when it is needed
+    #[arg(long, requires = "lazy", conflicts_with = "wait")]
+    pub no_wait: bool,
     /// Print what would be fetched, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -1,5 +1,6 @@
 //! `vectra collections drop`: a name ends; its data can be brought back for a while.
 
+use super::lazy;
 use super::session::Session;
 use crate::args::DropArgs;
 use crate::exit::Failure;
@@ -20,7 +21,8 @@ pub(super) fn run(session: &Session<'_>, args: &DropArgs) -> Result<(), Failure>
         if args.if_exists && !is_known(&database.state()) {
             return Ok(None);
         }
-        database.drop_collection(name, args.purge).map(|kept| Some(until(database, name, kept)))
+        let drop = || database.drop_collection(name, args.purge).map(|kept| Some(until(database, name, kept)));
+        lazy::letting_go(session, database, drop)
     })?;
     let Some(until) = dropped else { return missing(session, name) };
     let until = until.map(format_time);

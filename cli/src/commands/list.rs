@@ -4,6 +4,9 @@ use super::session::Session;
 use crate::exit::Failure;
 use serde_json::json;
 
+/// The state of a collection whose log is not all here yet; it answers.
+const RESTORING: &str = "restoring";
+
 /// Prints a line a collection. One that cannot be read is left out, the others are printed, and the failure is the command's.
 pub(super) fn run(session: &Session<'_>) -> Result<(), Failure> {
     let names: Vec<String> = session.look()?.state().collections.into_keys().collect();
@@ -18,15 +21,18 @@ pub(super) fn run(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 fn line(session: &Session<'_>, name: &str) -> Result<(), Failure> {
-    let (points, with_payload) = session.read(name, |_, collection| {
+    let (points, with_payload, is_away) = session.read(name, |_, collection| {
         let version = collection.version();
-        Ok((version.points, version.points_with_payload))
+        // What a branch refers to stays where it is; of anything else it is still to come.
+        let is_away = collection.lazy_marker().is_some_and(|marker| !marker.keep);
+        Ok((version.points, version.points_with_payload, is_away))
     })?;
+    let state = if is_away { RESTORING } else { "ready" };
     let contains = contains(points, with_payload);
     if session.out.is_json() {
-        return session.out.row_json(&json!({"name": name, "points": points, "state": "ready", "contains": contains}));
+        return session.out.row_json(&json!({"name": name, "points": points, "state": state, "contains": contains}));
     }
-    session.out.row(&text_line(name, &contains))
+    session.out.row(&if is_away { format!("{name} ({RESTORING})") } else { text_line(name, &contains) })
 }
 
 fn contains(points: u64, with_payload: u64) -> Vec<&'static str> {

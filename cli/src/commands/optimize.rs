@@ -1,5 +1,6 @@
-//! `vectra collections optimize`: every graph that is missing, and merges of segments.
+//! `vectra collections optimize`: what is still in an archive, every graph that is missing, and merges of segments.
 
+use super::lazy;
 use super::session::Session;
 use super::settle::{self, Deadline};
 use crate::args::OptimizeArgs;
@@ -15,7 +16,14 @@ pub(super) fn run(session: &Session<'_>, args: &OptimizeArgs) -> Result<(), Fail
     let (indexed, segments, micros) = session.write(&args.name, |_, collection| {
         let started = clock.monotonic_micros();
         catch_interrupts()?;
-        settle::steps(session, None, collection, Goal::Indexed, Deadline::after(session, args.wait_timeout))?;
+        let deadline = Deadline::after(session, args.wait_timeout);
+        if args.detach {
+            collection.detach()?;
+        }
+        if collection.lazy_marker().is_some_and(|marker| !marker.keep) {
+            lazy::bring(session, collection, &|| deadline.check(session).err())?;
+        }
+        settle::steps(session, None, collection, Goal::Indexed, deadline)?;
         let version = collection.version();
         Ok((version.indexed_rows(), version.segments.len(), clock.monotonic_micros() - started))
     })?;

@@ -1,5 +1,6 @@
 //! `vectra collections purge`: the space of dropped collections, given back now.
 
+use super::lazy;
 use super::session::Session;
 use crate::exit::Failure;
 use engine::ErrorKind;
@@ -11,7 +12,8 @@ pub(super) fn run(session: &Session<'_>, yes: bool) -> Result<(), Failure> {
     if !dropped.is_empty() && !yes {
         confirm(session, &dropped)?;
     }
-    let purged = if dropped.is_empty() { 0 } else { session.change(engine::Database::purge)? };
+    let purged =
+        if dropped.is_empty() { 0 } else { session.change(|database| lazy::letting_go(session, database, || database.purge()))? };
     if session.out.is_json() {
         return session.out.result_json(&json!({"purged": purged}));
     }

@@ -1,9 +1,10 @@
 //! `vectra restore` and `vectra collections restore`: a backup, or any moment of an archive, becomes a collection again, with its index.
 
-mod print;
+pub(super) mod print;
 
 use super::backup::say_that_it_blocks;
 use super::destination::{Location, show_bytes};
+use super::lazy;
 use super::session::Session;
 use super::stop::Stop;
 use crate::args::RestoreArgs;
@@ -11,14 +12,16 @@ use crate::exit::Failure;
 use engine::Database;
 use engine::catalog::{ArchiveSettings, Durability};
 use pitr::archiver::{BACKLOG_LIMIT, DELAY};
+use pitr::lazy::{Lazy, Stay};
 use pitr::takeover::{TakeoverRequest, take_over_collection};
-use pitr::{RestoreAllRequest, RestoreRequest, Target};
+use pitr::{RestoreAllRequest, RestoreReport, RestoreRequest, Target};
+use std::time::Duration;
 
 const STOPPED_HINT: &str = "nothing of it is visible: run the command again";
 
 /// Restores, or says what a restore would do.
 pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failure> {
-    let world = &session.world;
+    let (world, began) = (&session.world, session.world.clock.monotonic_micros());
     let source = session.location(&args.source)?;
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
@@ -37,6 +40,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         let restored = session.change(|database| pitr::restore_all(database, &guarded, &request, &progress));
         return restored.map_err(explain)?.iter().try_for_each(|report| print::report(session, report));
     };
+    let location = source.to_string();
     let request = RestoreRequest {
         name,
         target,
@@ -45,6 +49,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         replace: args.replace,
         candidates: source.candidates(world, &args.parent)?,
         threads: threads(),
+        lazy: args.lazy.then_some(Lazy { location: &location, endpoint: session.reach().endpoint.as_deref(), stay: Stay::UntilBrought }),
         ..RestoreRequest::default()
     };
     if args.dry_run {
@@ -55,7 +60,13 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
     say_that_it_blocks(session.out, args.wait, "the collection is durable and answers");
     let restored = session.change(|database| {
         if !args.exclusive {
-            return pitr::restore(database, &guarded, &request, &progress);
+            let report = pitr::restore(database, &guarded, &request, &progress)?;
+            if args.lazy {
+                // It answers: whoever waits for that need not wait for more.
+                print::report(session, &report)?;
+                session.out.finish()?;
+            }
+            return Ok(report);
         }
         let takeover = TakeoverRequest {
             name,
@@ -70,8 +81,29 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         Ok(report)
     });
     let report = restored.map_err(explain)?;
-    print::report(session, &report)?;
-    say_what_is_archived(session, name, &report.collection)
+    if args.lazy {
+        bring(session, args, began, report)?;
+    } else {
+        print::report(session, &report)?;
+    }
+    say_what_is_archived(session, name, args.new_collection_name.as_deref().unwrap_or(name))
+}
+
+/// Brings what a lazy restore left, unless nobody waits for it, and says when it was there.
+fn bring(session: &Session<'_>, args: &RestoreArgs, began: u64, mut report: RestoreReport) -> Result<(), Failure> {
+    if args.no_wait && report.bytes_away > 0 {
+        let name = &report.collection;
+        session.out.note(&format!("the rest of the log comes when it is needed; \"vectra collections optimize {name}\" brings it"));
+        return Ok(());
+    }
+    if report.bytes_away == 0 {
+        return Ok(());
+    }
+    lazy::bring_by_name(session, &report.collection, args.wait.wait_timeout, false)?;
+    let seconds = Duration::from_micros(session.world.clock.monotonic_micros() - began).as_secs_f64();
+    (report.full_speed_s, report.seconds) = (Some(seconds), seconds);
+    (report.bytes, report.bytes_away) = (report.bytes + report.bytes_away, 0);
+    print::whole(session, &report)
 }
 
 fn archive_from_now_on(database: &Database, name: &str, source: &Location) -> Result<(), Failure> {
@@ -93,7 +125,7 @@ fn say_what_is_archived(session: &Session<'_>, from: &str, name: &str) -> Result
 }
 
 /// Threads that fetch: as many as the machine runs at once, and at most four.
-fn threads() -> usize {
+pub(super) fn threads() -> usize {
     super::settle::threads().0.min(4)
 }
 

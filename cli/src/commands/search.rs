@@ -1,11 +1,13 @@
 //! `vectra search`: the nearest points of query vectors.
 
+use super::as_of;
 use super::ingest::part_of;
 use super::point_json::{IdJson, raw};
 use super::session::Session;
 use crate::args::SearchArgs;
 use crate::exit::Failure;
 use crate::input::VectorFile;
+use engine::Collection;
 use engine::collection::{Mode, SearchHit, SearchRequest, Version};
 use engine::payload::Filter;
 use engine::segment::SearchScratch;
@@ -33,7 +35,7 @@ struct HitJson {
 /// Answers every query of the file, or those of some rows.
 pub(super) fn run(session: &Session<'_>, args: &SearchArgs) -> Result<(), Failure> {
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
-    session.read(&args.name, |_, collection| {
+    let answer = |collection: &Collection| {
         let version = collection.version();
         let part = part_of(&version.schema, args.using.as_deref())?;
         let queries = VectorFile::open(&*session.world.fs, &args.vectors)?;
@@ -61,7 +63,11 @@ pub(super) fn run(session: &Session<'_>, args: &SearchArgs) -> Result<(), Failur
             }
         }
         Ok(())
-    })
+    };
+    match args.as_of {
+        Some(time) => as_of::read(session, &args.name, time, &args.past, answer),
+        None => session.read(&args.name, |_, collection| answer(collection)),
+    }
 }
 
 fn print(session: &Session<'_>, version: &Version, query: u64, hits: Vec<SearchHit>, with_payload: bool) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use super::archiving::{self, Watch};
 use super::destination::{Location, Reach};
+use super::lazy;
 use super::version::chosen_kernels;
 use crate::args::{Globals, SettleArgs};
 use crate::data_dir;
@@ -62,9 +63,20 @@ impl<'a> Session<'a> {
         self.settle.and_then(|args| args.wait_timeout)
     }
 
+    /// What it takes to reach a location.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Lets a database reach what is in archives of its collections.
+    fn reaching(&self, mut database: Database) -> Database {
+        database.set_range_sources(lazy::sources(&self.world, &self.reach));
+        database
+    }
+
     /// Opens the catalog for reading, beside whoever writes.
     pub fn look(&self) -> Result<Database, Failure> {
-        Database::open_read(&self.world, &self.dir, self.options)
+        Database::open_read(&self.world, &self.dir, self.options).map(|database| self.reaching(database))
     }
 
     /// Reads a collection, by name or alias.
@@ -86,13 +98,13 @@ impl<'a> Session<'a> {
 
     /// Changes the catalog, and leaves archiving to the work.
     pub fn change_without_archiving<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
-        let database = Database::open(&self.world, &self.dir, self.options)?;
+        let database = self.reaching(Database::open(&self.world, &self.dir, self.options)?);
         let result = work(&database);
         first_failure(result, database.close())
     }
 
     fn change_waiting<T>(&self, lock_wait: Duration, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
-        let database = Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?;
+        let database = self.reaching(Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?);
         let result = work(&database);
         database.quiesce()?;
         let waits = self.settle.is_none_or(|args| !args.no_wait);

@@ -85,6 +85,25 @@ impl Place {
         String::from_utf8(platform::fs::read_file(&*self.world.fs, &self.path.join(name)).unwrap()).unwrap()
     }
 
+    /// Moves something of the place.
+    pub fn rename(&self, from: &str, to: &str) {
+        self.world.fs.rename(&self.path.join(from), &self.path.join(to)).unwrap();
+    }
+
+    /// Lists a directory of the place; nothing is in one that is missing.
+    pub fn list(&self, dir: &str) -> Vec<String> {
+        let dir = self.path.join(dir);
+        if self.world.fs.metadata(&dir).unwrap().is_none() {
+            return Vec::new();
+        }
+        self.world.fs.list(&dir).unwrap().into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// The time now, as commands take it.
+    pub fn now(&self) -> String {
+        crate::time::format_time(self.world.clock.wall_micros())
+    }
+
     /// Writes vectors as `.npy` of floats.
     pub fn npy(&self, name: &str, rows: &[Vec<f32>]) -> String {
         let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {})}}", rows.len(), rows[0].len());

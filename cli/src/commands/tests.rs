@@ -2,5 +2,6 @@
 
 mod collections;
 mod import;
+mod past;
 mod points;
 mod search;

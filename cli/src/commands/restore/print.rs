@@ -31,7 +31,7 @@ fn next(time: Option<u64>) -> String {
 }
 
 /// Prints what was restored.
-pub(super) fn report(session: &Session<'_>, report: &RestoreReport) -> Result<(), Failure> {
+pub(in crate::commands) fn report(session: &Session<'_>, report: &RestoreReport) -> Result<(), Failure> {
     report.warnings.iter().for_each(|warning| session.out.warn(warning));
     if !report.aliases_left.is_empty() {
         session.out.note(&format!(
@@ -44,6 +44,15 @@ pub(super) fn report(session: &Session<'_>, report: &RestoreReport) -> Result<()
         return session.out.row_json(report);
     }
     as_text(report).iter().try_for_each(|line| session.out.row(line))
+}
+
+/// Prints that the rest of a lazy restore is there too.
+pub(super) fn whole(session: &Session<'_>, report: &RestoreReport) -> Result<(), Failure> {
+    if session.out.is_json() {
+        return session.out.row_json(report);
+    }
+    let all = Duration::from_secs_f64(report.seconds);
+    session.out.row(&format!("whole        {} after {}", bytes(report.bytes), duration(all)))
 }
 
 fn as_text(report: &RestoreReport) -> Vec<String> {
@@ -69,6 +78,9 @@ fn as_text(report: &RestoreReport) -> Vec<String> {
         format!("gap          {gap}"),
         format!("duration     {}, first answer after {}", duration(all), duration(answered)),
     ];
+    if report.bytes_away > 0 {
+        lines.push(format!("elsewhere    {} of the log, fetched when needed", bytes(report.bytes_away)));
+    }
     if let Some(token) = report.gap.resume_token {
         lines.push(format!("resume       behind client sequence {token}"));
     }
