@@ -7,6 +7,9 @@ pub mod ids;
 pub mod layout;
 pub mod listing;
 pub mod pin;
+pub mod reachable;
+pub mod retention;
+pub mod roots;
 pub mod stored;
 pub mod tiling;
 

@@ -10,6 +10,7 @@ pub mod fence;
 pub mod fork;
 pub mod history;
 pub mod lazy;
+pub mod prune;
 pub mod restore;
 pub mod takeover;
 pub mod time_text;

@@ -17,7 +17,7 @@ pub fn format(micros: u64) -> String {
 }
 
 /// Turns days since 1970 into year, month and day of the Gregorian calendar. A year is counted from March, so that a leap day is its last.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468; // days since 0000-03-01
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -33,11 +33,16 @@ struct BoundaryFile {
 /// # Errors
 /// Those of the store; the boundary may have been put.
 pub fn raise_boundary(archive: &Archive, appender: &Appender) -> Result<Lsn> {
-    let (timeline, boundary) = (appender.timeline(), appender.archived());
+    put_boundary(archive, appender.timeline(), appender.archived())?;
+    Ok(appender.archived())
+}
+
+/// Puts a boundary of a timeline: a border of its chain of extents.
+pub(crate) fn put_boundary(archive: &Archive, timeline: Timeline, boundary: Lsn) -> Result<()> {
     let key = Key::Low(timeline, boundary).to_string();
     let file = BoundaryFile { format: JSON_VERSION, timeline, boundary };
     match stored::put(&*archive.store, &key, stored::encode_json(&file))? {
-        PutOutcome::Created | PutOutcome::Exists => Ok(boundary),
+        PutOutcome::Created | PutOutcome::Exists => Ok(()),
     }
 }
 

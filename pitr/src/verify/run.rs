@@ -13,11 +13,12 @@ use super::check_data::{DataCheck, check_listing};
 use super::deep::{Scratch, check_index, check_restore};
 use super::problem::{Problem, Problems};
 use crate::Progress;
-use crate::archive::tiling::Stretch;
-use crate::archive::{Archive, Key, Listing};
-use crate::backup::format::{IndexDescription, SnapshotFile};
+use crate::archive::reachable::{Roots, reachable};
+use crate::archive::retention::{Policy, decide};
+use crate::archive::roots::ReadArchive;
+use crate::archive::{Archive, Listing};
+use crate::backup::format::IndexDescription;
 use crate::backup::held::{Candidates, HeldSnapshot, HeldSnapshots, Library, is_about_content, read_snapshot};
-use crate::backup::identity::keys_of;
 use crate::backup::look::{ChainLink, chain, none_complete, unfinished};
 
 /// How deep a verification looks; each level does what the one before does.
@@ -117,7 +118,7 @@ pub fn verify(world: &World, store: &Arc<dyn ObjectStore>, request: &VerifyReque
         check_listing(held, &library, &mut problems)?;
     }
     let checked = check(request, &archive, &targets, &library, &mut problems, progress)?;
-    let strays = if all.bad.is_empty() { strays(&listing, &all) } else { Vec::new() };
+    let strays = if all.bad.is_empty() { strays(&archive, &listing, &all)? } else { Vec::new() };
     let newest = targets.last().copied();
     let chain = newest.map(|held| chain(held, &mut library, &request.candidates)).transpose()?.unwrap_or_default();
     let snapshots = verified(&targets, &problems, if request.snapshot_id.is_none() { &all.bad } else { &[] });
@@ -227,31 +228,17 @@ fn describe(targets: &[&HeldSnapshot], problems: &Problems, all: &HeldSnapshots)
     texts
 }
 
-/// Lists the keys that no complete backup and no unfinished attempt's mark needs.
-fn strays(listing: &Listing, all: &HeldSnapshots) -> Vec<String> {
-    let mut needed: BTreeSet<String> = BTreeSet::from([Key::Archive.to_string()]);
-    let mut stretches: Vec<Stretch> = Vec::new();
-    for HeldSnapshot { file, .. } in &all.good {
-        needed.insert(Key::Snapshot(file.snapshot_id.clone()).to_string());
-        needed.extend(file.manifest_key().iter().map(Key::to_string));
-        needed.extend(
-            file.objects.iter().filter(|object| file.home_of(object) == file.archive).map(|object| Key::Object(object.name).to_string()),
-        );
-        needed.extend(keys_of(file.incarnation, &file.ancestry, file.manifest.timeline).iter().map(Key::to_string));
-        stretches.extend(file_stretches(file));
-    }
-    let is_needed = |key: &String, size: u64| match Key::parse(key) {
-        Key::Extent(timeline, start) => {
-            let end = crate::archive::extent::end_of(start, size).unwrap_or(start);
-            stretches.iter().any(|s| s.timeline == timeline && s.start < end && start < s.end)
+/// Lists the keys that neither a complete backup nor what was archived continuously needs; none where that is not known.
+fn strays(archive: &Archive, listing: &Listing, all: &HeldSnapshots) -> Result<Vec<String>> {
+    let needed = if listing.bases.is_empty() && listing.closed.is_empty() {
+        reachable(archive.id, &Roots { snapshots: all.good.iter().map(|held| &held.file).collect(), ..Roots::default() })
+    } else {
+        let read = ReadArchive::read(archive, &mut |_, _| Ok(()))?;
+        match decide(&Policy::default(), &read.state(), 0) {
+            Ok(decision) => reachable(archive.id, &decision.roots(&read.state())),
+            Err(error) if is_about_content(error.kind) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
         }
-        // An unfinished attempt is listed as such.
-        Key::Pin(_) | Key::WrappedKey(_) => true,
-        _ => needed.contains(key),
     };
-    listing.sizes.iter().filter(|&(key, &size)| !is_needed(key, size)).map(|(key, _)| key.clone()).collect()
-}
-
-fn file_stretches(file: &SnapshotFile) -> impl Iterator<Item = Stretch> + '_ {
-    file.log.iter().map(crate::backup::format::RangeEntry::stretch)
+    Ok(needed.unneeded(listing).map(|(key, _)| key.to_owned()).collect())
 }
