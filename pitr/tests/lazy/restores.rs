@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use engine::error::ErrorKind;
 use pitr::archive::Key;
-use pitr::lazy::{Stay, hydrate};
+use pitr::lazy::{Places, Stay, hydrate};
 use pitr::{BackupRequest, RestoreRequest, Target};
+use platform::fs::CrashKeep;
 use platform::object_store::ObjectStore;
 use platform::object_store::faulty::{FaultyStore, Rates};
 use platform::random::Stream;
 
 use crate::machine::{Machine, backup, content, create, parents, seal, upsert};
 use crate::place::{LAZY, archived, pins, reaching, to};
+use crate::source::ARCHIVE;
 
 #[test]
 fn a_lazy_restore_answers_like_a_full_one_and_becomes_one() {
@@ -117,6 +119,50 @@ fn a_crash_while_it_is_brought_loses_nothing_and_the_next_process_goes_on() {
     }
     assert_eq!(&content(&machine.database().collection("c").unwrap()), expected, "without the archive");
     assert_eq!(pins(&source.store).len(), 0);
+}
+
+/// Restores lazily on the machine that has both the archive and the database.
+fn restore_here(machine: &Machine, time: u64) -> engine::Result<()> {
+    let store = machine.try_store(ARCHIVE).map_err(|e| pitr::archive::stored::store_error(&e))?;
+    let database = machine.try_database()?;
+    let request = RestoreRequest { new_name: Some("again"), ..to(time, Stay::UntilBrought) };
+    pitr::restore(&database, &store, &request, &|_, _| ()).map(drop)
+}
+
+#[test]
+fn a_power_cut_at_any_change_of_a_lazy_restore_leaves_nothing_or_what_answers_and_is_held() {
+    let mut cut = 0;
+    loop {
+        let (source, collection, moments) = archived(10);
+        collection.close().unwrap();
+        drop(collection);
+        let machine = source.machine;
+        source.database.close().unwrap();
+        let (time, expected) = moments.last().unwrap();
+        machine.sim.disk.crash_after_ops(Some(cut));
+        let done = restore_here(&machine, *time).is_ok();
+        machine.sim.disk.crash_after_ops(None);
+        machine.sim.disk.crash_keeping(CrashKeep::Random);
+        let store = machine.store(ARCHIVE);
+        let database = reaching(&machine, &store);
+        let visible = database.state().collections.contains_key("again");
+        assert!(visible || !done, "cut {cut}: an acknowledged restore is there");
+        database.close().unwrap();
+        if !visible {
+            restore_here(&machine, *time).unwrap_or_else(|e| panic!("cut {cut}: the same command works again: {e}"));
+        }
+        let again = reaching(&machine, &store).collection("again").unwrap();
+        let places = Places::parse(&again.lazy_marker().unwrap().source).unwrap();
+        let pin = Key::Reader(places.archives[0].pin.unwrap()).to_string();
+        assert!(pins(&store).contains(&pin), "cut {cut}: what it refers to is held");
+        assert_eq!(&content(&again), expected, "cut {cut}");
+        if done {
+            break;
+        }
+        cut += 1;
+        assert!(cut < 500, "a restore ends");
+    }
+    assert!(cut > 15, "the cuts went through the whole restore");
 }
 
 #[test]

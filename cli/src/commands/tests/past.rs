@@ -45,6 +45,8 @@ fn a_lazy_restore_answers_before_its_log_is_here_and_optimize_brings_it() {
     place.rename("elsewhere", "archive");
     assert_eq!(answers(&place, "back", ""), before);
     assert_eq!(place.list("archive/readers").len(), 1);
+    assert_eq!(place.run("collections optimize back --wait-timeout 0").exit(), 124);
+    assert_eq!((state(&place, "back"), answers(&place, "back", "")), ("restoring".into(), before.clone()), "it goes on answering");
     place.ok("collections optimize back");
     assert_eq!((state(&place, "back"), place.list("archive/readers").len()), ("ready".into(), 0));
     place.ok("archive disable docs");
