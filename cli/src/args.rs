@@ -17,7 +17,7 @@ mod search;
 mod values;
 
 pub use aliases::AliasesCommand;
-pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveRekey, ArchiveRun, DurabilityArg};
+pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveLog, ArchivePrune, ArchiveRekey, ArchiveRun, DurabilityArg};
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
@@ -139,6 +139,10 @@ pub enum Command {
     /// Find out whether an archive's store does what archives need
     #[command(subcommand, after_long_help = DOCTOR_HELP)]
     Doctor(DoctorCommand),
+    /// Check the local files of a collection, and repair them from its archive.
+    ///
+    /// Every sealed log file and every object is read and compared with the hash that was written with it.
+    Scrub(ScrubArgs),
     /// Second names of collections, switched atomically
     #[command(subcommand, after_long_help = aliases::HELP)]
     Aliases(AliasesCommand),
@@ -178,6 +182,23 @@ pub enum DoctorCommand {
         #[arg(value_name = "URL", value_parser = values::location)]
         url: String,
     },
+}
+
+/// What is to be checked, and repaired from where.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra scrub docs
+  vectra scrub docs --source s3://bucket/vectra
+
+Exit codes: 0 unharmed or repaired, 3 no such collection, 4 locked, 5 rotten and not repaired (names file and offset)")]
+pub struct ScrubArgs {
+    /// The collection
+    #[arg(value_parser = values::name)]
+    pub name: String,
+    /// Where to repair from [default: where the collection is archived to]
+    #[arg(long, value_name = "URL", value_parser = values::location)]
+    pub source: Option<String>,
 }
 
 const VERSION_HELP: &str = "\

@@ -35,6 +35,7 @@ mod point_json;
 mod points;
 mod purge;
 mod restore;
+mod scrub;
 mod search;
 mod session;
 mod settle;
@@ -63,6 +64,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Points(command) => points::run(&session()?, command),
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),
+        Command::Scrub(args) => scrub::run(&session()?, &args),
         Command::Doctor(DoctorCommand::Archive { url }) => doctor::run(&cli.globals, out, &url),
         Command::Aliases(command) => aliases::run(&session()?, command),
         Command::Bench(BenchCommand::Search(args)) => bench::run(&cli.globals, out, &args),

@@ -1,6 +1,7 @@
 //! What outlives a machine: archive, backups and restore.
 
 pub mod archive;
+pub mod archive_log;
 pub mod archiver;
 pub mod backup;
 pub mod branch;
@@ -12,6 +13,7 @@ pub mod history;
 pub mod lazy;
 pub mod prune;
 pub mod restore;
+pub mod scrub;
 pub mod takeover;
 pub mod time_text;
 pub mod timeline;

@@ -1,6 +1,8 @@
 //! The grammar of `vectra archive`.
 
+use super::WaitArgs;
 use super::values;
+use crate::time::{Moment, parse_moment};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +55,13 @@ pub enum ArchiveCommand {
     },
     /// Send what waits, again and again
     Run(ArchiveRun),
+    /// Delete what the rules do not keep.
+    ///
+    /// In two steps: the first run writes down what nothing needs any more, a run after the grace deletes what is still
+    /// not needed. Never breaks a chain of backups, a branch or a running restore, and says what can still be restored.
+    Prune(ArchivePrune),
+    /// List what happened, so that the moment before a mistake can be found
+    Log(ArchiveLog),
     /// Replace the key that opens an encrypted archive; its data stays as it is
     Rekey(ArchiveRekey),
     /// Write a new random key to a file
@@ -128,6 +137,69 @@ pub struct ArchiveRun {
     /// Between two looks
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub every: Duration,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra archive prune /mnt/archive --keep-window 7d --dry-run
+  vectra archive prune s3://bucket/vectra --keep-window 7d --keep-full 4 \\
+      --keep-daily 7 --keep-weekly 4 --keep-monthly 12
+
+Exit codes: 0 done, 2 usage, 3 no archive there, 7 unreachable or access denied")]
+pub struct ArchivePrune {
+    /// Where the archive is
+    #[arg(value_name = "URL", value_parser = values::location)]
+    pub source: String,
+    /// Keep every moment of this long restorable (1h30m, 7d, 4w)
+    #[arg(long, value_name = "TIME", value_parser = values::length, required = true)]
+    pub keep_window: Duration,
+    /// Keep the newest N full backups, with those that build on them
+    #[arg(long, value_name = "N")]
+    pub keep_full: Option<u32>,
+    /// Keep the newest backup of each of the last N days
+    #[arg(long, value_name = "N")]
+    pub keep_daily: Option<u32>,
+    /// Keep the newest backup of each of the last N weeks
+    #[arg(long, value_name = "N")]
+    pub keep_weekly: Option<u32>,
+    /// Keep the newest backup of each of the last N months
+    #[arg(long, value_name = "N")]
+    pub keep_monthly: Option<u32>,
+    /// Between the run that writes down what nothing needs and the one that deletes it
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = values::length)]
+    pub grace: Duration,
+    /// Say what would be deleted, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Whether and how long to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// Which part of the history to list.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra archive log /mnt/archive --from now-1h
+  vectra archive log s3://bucket/vectra --collection docs --from now-2h \\
+      --to now-1h --json
+
+Exit codes: 0 done, 3 no archive there, 5 corrupt, 6 incomplete, 7 unreachable or access denied")]
+pub struct ArchiveLog {
+    /// Where the archive is
+    #[arg(value_name = "URL", value_parser = values::location)]
+    pub source: String,
+    /// One collection only
+    #[arg(long, value_name = "NAME", value_parser = values::name)]
+    pub collection: Option<String>,
+    /// From this time on: RFC 3339 with an offset, or now-5m
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_hyphen_values = true)]
+    pub from: Option<Moment>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_hyphen_values = true)]
+    pub to: Option<Moment>,
 }
 
 /// Which archive gets which key.

@@ -1,6 +1,8 @@
 //! `vectra archive`: continuous archiving, and what is done with an archive.
 
 mod enable;
+mod log;
+mod prune;
 mod rekey;
 mod run;
 mod status;
@@ -19,6 +21,8 @@ pub(super) fn run(globals: &Globals, out: &Output, command: ArchiveCommand) -> R
         ArchiveCommand::Disable { name } => disable(&session()?, &name),
         ArchiveCommand::Status { name } => status::run(&session()?, name.as_deref()),
         ArchiveCommand::Run(args) => run::run(&session()?, &args),
+        ArchiveCommand::Prune(args) => prune::run(globals, out, &args),
+        ArchiveCommand::Log(args) => log::run(globals, out, &args),
         ArchiveCommand::Rekey(args) => rekey::run(globals, out, &args),
         ArchiveCommand::NewKey { file } => rekey::new_key(out, &file),
     }
