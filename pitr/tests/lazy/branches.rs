@@ -1,10 +1,14 @@
 //! Branches, and reads of the past: their own history beside an untouched source.
 
+use std::time::Duration;
+
 use engine::error::ErrorKind;
 use pitr::archive::pin::{Holds, PinFile};
+use pitr::archive::retention::{DAY, Policy};
 use pitr::archive::{Archive, Listing};
 use pitr::branch::Holders;
 use pitr::lazy::{Stay, hydrate, places_of};
+use pitr::prune::PruneRequest;
 use pitr::{BranchRequest, RestoreRequest, Target};
 use platform::random::Stream;
 
@@ -121,6 +125,41 @@ fn a_branch_of_a_branch_that_is_archived_too_has_the_history_of_both() {
     assert_eq!(pins(&source.store).len(), 2);
 }
 
+/// Deletes whatever may go, grace and all; gives how many objects that were.
+fn prune(source: &Source) -> usize {
+    let policy = Policy { keep_window: Some(DAY), keep_full: Some(0), ..Policy::default() };
+    let request = PruneRequest { policy, ..PruneRequest::default() };
+    let mut deleted = 0;
+    for _ in 0..4 {
+        source.machine.sim.clock.advance(Duration::from_hours(50));
+        let report = pitr::prune::prune(&source.machine.sim.world(), &source.store, &request, &|_, _| ()).expect("an archive is pruned");
+        deleted += report.deleted.objects;
+    }
+    deleted
+}
+
+#[test]
+fn what_a_branch_refers_to_outlives_its_source_and_every_prune_and_goes_with_the_branch() {
+    let (source, collection, moments) = archived(17);
+    let timeline = collection.version().manifest.timeline();
+    drop(collection);
+    let mut source = reopened(source);
+    let (time, expected) = &moments[5];
+    pitr::branch(&source.database, &source.store, &of_c(*time, "b"), &|_, _| ()).unwrap();
+    let end = source.database.collection("b").unwrap().lazy_marker().unwrap().files.last().unwrap().end;
+    source.database.drop_collection("c", true).unwrap();
+    source.pass(&[]);
+    assert!(prune(&source) > 0, "what only the source needed is gone");
+    let left = Listing::read(&*source.store).unwrap();
+    assert!(left.reached(timeline, 0) >= end && !left.bases.contains_key(&timeline));
+    assert_eq!(&content(&source.database.collection("b").unwrap()), expected);
+    let holders = Holders::look(&source.database);
+    source.database.drop_collection("b", true).unwrap();
+    holders.release_gone(&source.database, &|_, _| Ok(source.store.clone())).unwrap();
+    prune(&source);
+    assert_eq!(Listing::read(&*source.store).unwrap().extents_of(timeline), [], "nothing needs it any more");
+}
+
 #[test]
 fn a_branch_needs_a_free_name_and_a_moment_that_is_held() {
     let (source, collection, moments) = archived(15);
@@ -142,7 +181,7 @@ fn the_past_reads_as_it_would_be_restored_at_every_moment() {
     let (source, _, moments) = archived(16);
     for (number, (time, expected)) in moments.iter().enumerate() {
         let machine = Machine::new(200 + number as u64);
-        machine.sim.clock.advance(std::time::Duration::from_hours(1_000));
+        machine.sim.clock.advance(Duration::from_hours(1_000));
         let database = reaching(&machine, &source.store);
         let before = dump(&source.store);
         let report = pitr::restore(&database, &source.store, &to(*time, Stay::ForNow), &|_, _| ()).unwrap();
