@@ -77,6 +77,9 @@ pub const KNOWN_BAD: [(&str, KnownBad); 5] = {
         valid_after_bad_is_corruption: false,
         always_cut: false,
         objects_not_synced: false,
+        close_before_sent: false,
+        archive_unsynced: false,
+        base_before_objects: false,
     };
     [
         ("ack_before_sync", KnownBad { ack_before_sync: true, ..NONE }),
