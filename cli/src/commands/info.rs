@@ -7,6 +7,7 @@ use crate::time::format_time;
 use engine::collection::{CollectionInfo, Version};
 use engine::schema::{IndexKind, Numbers};
 use engine::{Collection, Distance, VectorSchema};
+use pitr::lazy::Places;
 use serde_json::{Map, Value, json};
 
 /// Prints what there is to say about a collection.
@@ -49,9 +50,18 @@ fn as_json(collection: &Collection, version: &Version, info: &CollectionInfo, al
         "fields": fields,
         "segments": segments,
         "bytes": {"log": info.log_bytes, "segments": info.segment_bytes, "codes": info.code_bytes},
+        "elsewhere": away(collection),
         "memory_bytes": info.memory_bytes,
         "aliases": aliases,
     })
+}
+
+/// What of the log is in archives, where, and whether it stays there; null when all of it is here.
+fn away(collection: &Collection) -> Value {
+    let places = collection.lazy_marker().and_then(|marker| Places::parse(&marker.source).ok().map(|places| (marker.keep, places)));
+    let Some((keep, places)) = places else { return Value::Null };
+    let archives: Vec<String> = places.archives.into_iter().map(|archive| archive.location).collect();
+    json!({"bytes": collection.lazy_bytes().0, "archives": archives, "keep": keep})
 }
 
 fn vector_json(vector: &VectorSchema) -> Value {
@@ -111,6 +121,10 @@ fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, al
     lines.push(format!("history      timeline {}, incarnation {}", version.manifest.timeline(), collection.incarnation()));
     let (log, segments, codes) = (bytes(info.log_bytes), bytes(info.segment_bytes), bytes(info.code_bytes));
     lines.push(format!("disk         log {log}, segments {segments}, codes {codes}"));
+    if let Some(archives) = away(collection)["archives"].as_array() {
+        let archives: Vec<&str> = archives.iter().filter_map(Value::as_str).collect();
+        lines.push(format!("elsewhere    {} of the log, in {}", bytes(collection.lazy_bytes().0), archives.join(", ")));
+    }
     lines.push(format!("memory       {}", bytes(info.memory_bytes.values().sum())));
     let segment = |meta: &engine::segment::SegmentMeta| {
         format!("segment      {} {}, {} rows, {}", meta.id, meta.kind.name(), count(u64::from(meta.rows)), bytes(meta.disk_bytes()))

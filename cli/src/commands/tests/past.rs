@@ -79,6 +79,12 @@ fn a_branch_goes_its_own_way_and_lets_go_of_the_archive_when_it_is_dropped() {
     let report = place.ok(&format!("collections branch docs --as-of {time} --name b --json")).json().remove(0);
     assert!(report["bytes_away"].as_u64().unwrap() > 0 && report["collection"] == "b");
     assert_eq!((answers(&place, "b", ""), state(&place, "b"), place.list("archive/readers").len()), (before.clone(), "ready".into(), 1));
+    let info = place.ok("collections info b --json").json().remove(0);
+    assert_eq!((&info["elsewhere"]["archives"][0], &info["elsewhere"]["keep"]), (&place.file("archive").into(), &true.into()));
+    assert!(
+        place.ok("collections info b").out.contains("\nelsewhere    ")
+            && place.ok("collections info docs --json").json()[0]["elsewhere"].is_null()
+    );
     place.ok("points delete b --ids 1,2,3");
     assert_eq!(place.ok("collections count b").out, format!("{}\n", POINTS - 3));
     assert_eq!(place.ok("collections count docs").out, left, "the source is as it was");
