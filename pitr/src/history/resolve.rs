@@ -85,9 +85,12 @@ fn pick<'a>(lives: &Lives, database: &'a DatabaseLives, wanted: &Wanted<'_>) -> 
     let of_name: Vec<&Tenure> = database.tenures.iter().filter(|tenure| tenure.name == wanted.name).collect();
     let Some(newest) = of_name.last().copied() else { return Ok(None) };
     let at = wanted.at.unwrap_or(CommitTime::MAX);
-    let history = history_of_life(lives, newest.incarnation)?;
-    if began(lives, &history) <= at {
-        return Ok(Some(Pick { lives: database, tenure: newest, history }));
+    match history_of_life(lives, newest.incarnation) {
+        Ok(history) if began(lives, &history) <= at => return Ok(Some(Pick { lives: database, tenure: newest, history })),
+        Ok(_) => {}
+        // Of the newest life the catalog alone has arrived: who asks for an earlier time means the life of then.
+        Err(error) if error.kind == ErrorKind::NotFound && at < newest.from => {}
+        Err(error) => return Err(error),
     }
     let Some(then) = of_name.iter().rev().find(|tenure| tenure.holds_at(at)).copied() else { return Ok(None) };
     let history = history_of_life(lives, then.incarnation)?;
@@ -192,6 +195,9 @@ fn nobody(lives: &Lives, wanted: &Wanted<'_>) -> Error {
     let tenures: Vec<&Tenure> =
         lives.databases.iter().flat_map(|database| &database.tenures).filter(|tenure| tenure.name == name).collect();
     if tenures.is_empty() {
+        if let Some(error) = lives.timelines.bad.values().next() {
+            return error.clone().with_hint(format!("what \"{}\" is may be described there", name.escape_debug()));
+        }
         let names = lives.names().into_iter().collect::<Vec<_>>().join(", ");
         return Error::not_found(format!("the archive holds no collection \"{}\"", name.escape_debug()))
             .with_object(name)
