@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod archive_log;
+pub mod archive_verify;
 pub mod archiver;
 pub mod backup;
 pub mod branch;

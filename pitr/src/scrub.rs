@@ -6,6 +6,7 @@
 mod check;
 mod repair;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::Database;
@@ -14,8 +15,8 @@ use engine::collection::lazy::LazyMarker;
 use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{Lsn, SegmentId};
 use engine::log::LogFileName;
-use engine::manifest::ManifestName;
 use engine::manifest::store::CollectionDir;
+use engine::manifest::{Manifest, ManifestName};
 use platform::World;
 use platform::object_store::ObjectStore;
 use serde::Serialize;
@@ -96,6 +97,7 @@ pub fn scrub(database: &Database, request: &ScrubRequest<'_>, progress: Progress
         dir: &dir,
         source: request.source.map(Source::open).transpose()?,
         progress,
+        newest: BTreeMap::new(),
         report: ScrubReport { collection: name.to_owned(), ..ScrubReport::default() },
     };
     scrub.run()?;
@@ -110,6 +112,8 @@ struct Scrub<'a> {
     dir: &'a CollectionDir,
     source: Option<Source>,
     progress: Progress<'a>,
+    /// What the newest manifest names.
+    newest: BTreeMap<Part, Option<Hash>>,
     report: ScrubReport,
 }
 
@@ -118,19 +122,21 @@ impl Scrub<'_> {
         let fs = &*self.world.fs;
         // Manifests first: they say what else there is.
         let (mut manifests, rotten) = check::manifests(fs, self.dir)?;
+        self.newest = newest_of(&manifests).map(|newest| check::parts(std::slice::from_ref(newest))).unwrap_or_default();
         for rot in rotten {
             self.judge(rot)?;
         }
         if manifests.is_empty() || !self.report.repaired.is_empty() {
             manifests = check::manifests(fs, self.dir)?.0;
         }
-        let Some(newest) = manifests.iter().max_by_key(|manifest| (manifest.seq, manifest.covered_lsn)) else {
+        let Some(newest) = newest_of(&manifests) else {
             return Err(self
                 .report
                 .error
                 .take()
                 .unwrap_or_else(|| Error::corrupt("the collection has no manifest").with_file(self.dir.root())));
         };
+        self.newest = check::parts(std::slice::from_ref(newest));
         self.report.objects += manifests.len();
         let away = LazyMarker::read(fs, self.dir)?.map_or_else(Vec::new, |marker| marker.files);
         self.report.away = away.len();
@@ -173,7 +179,9 @@ impl Scrub<'_> {
         match source.repair(self.world, self.dir, &rot) {
             Ok(()) => self.report.repaired.push(path.display().to_string()),
             Err(error) if crate::backup::held::is_about_content(error.kind) => {
-                let why = format!("the source cannot repair it: {error}");
+                let is_spare = rot.part.is_spare(&self.newest);
+                let rest = if is_spare { "; the newest manifest does not need it, and the next ones replace it" } else { "" };
+                let why = format!("the source cannot repair it: {error}{rest}");
                 self.note(rot.error.with_hint(why));
             }
             Err(error) => return Err(error),
@@ -187,7 +195,20 @@ impl Scrub<'_> {
     }
 }
 
+fn newest_of(manifests: &[Manifest]) -> Option<&Manifest> {
+    manifests.iter().max_by_key(|manifest| (manifest.seq, manifest.covered_lsn))
+}
+
 impl Part {
+    /// Says whether the collection is whole without it, where the newest manifest names `newest`.
+    fn is_spare(&self, newest: &BTreeMap<Part, Option<Hash>>) -> bool {
+        match self {
+            Part::Manifest(_) => !newest.is_empty(),
+            Part::Object(..) => !newest.is_empty() && !newest.contains_key(self),
+            Part::Log(..) => false,
+        }
+    }
+
     fn path(&self, dir: &CollectionDir) -> std::path::PathBuf {
         match self {
             Part::Manifest(name) => dir.manifests().join(name.to_string()),

@@ -89,18 +89,11 @@ pub struct KeptHistory {
     /// The timeline that it ends with.
     pub timeline: Timeline,
     /// The earliest moment: commit time of the oldest whole base that stays; `None` when there is no base yet.
-    #[serde(serialize_with = "optional_time")]
+    #[serde(serialize_with = "crate::time_text::serialize_option")]
     pub from: Option<CommitTime>,
     /// When its life ended; `None`: it goes on.
-    #[serde(serialize_with = "optional_time")]
+    #[serde(serialize_with = "crate::time_text::serialize_option")]
     pub ended: Option<CommitTime>,
-}
-
-fn optional_time<S: serde::Serializer>(time: &Option<u64>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => crate::time_text::serialize(time, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// What stays and what goes.

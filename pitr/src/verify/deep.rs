@@ -15,9 +15,9 @@ use platform::World;
 
 use crate::archive::Archive;
 use crate::backup::format::SnapshotFile;
-use crate::backup::held::{Candidates, Library};
+use crate::backup::held::Candidates;
 use crate::restore::fetch::fetch_object;
-use crate::restore::fetch_plan::{FetchPlan, plan_fetch};
+use crate::restore::fetch_plan::FetchPlan;
 use crate::restore::probe::{check_answers, sample};
 use crate::restore::{RestoreRequest, Target, restore};
 
@@ -33,16 +33,15 @@ pub struct Scratch {
     pub dir: PathBuf,
 }
 
-/// Opens each segment of a backup and checks ids, presence, addresses and graphs against each other.
-pub(super) fn check_index(file: &SnapshotFile, manifest: &Manifest, library: &Library) -> Result<()> {
-    let plan = plan_fetch(file, library);
+/// Opens each segment of a manifest and checks ids, presence, addresses and graphs against each other.
+pub(crate) fn check_index(plan: &FetchPlan, manifest: &Manifest) -> Result<()> {
     let parts = manifest.schema.parts() as u32;
     let deletes = match &manifest.deletes {
         None => None,
-        Some(meta) => Some(Deletes::open(fetch(&plan, Role::Deletes, meta.id, meta.blake3)?, meta.id)?),
+        Some(meta) => Some(Deletes::open(fetch(plan, Role::Deletes, meta.id, meta.blake3)?, meta.id)?),
     };
     for meta in &manifest.segments {
-        let segment = Segment::open(meta.clone(), &mut |object: &ObjectMeta| fetch(&plan, object.role, object.id, object.blake3), parts)?;
+        let segment = Segment::open(meta.clone(), &mut |object: &ObjectMeta| fetch(plan, object.role, object.id, object.blake3), parts)?;
         engine::segment::verify::verify(&segment)?;
         for part in 0..segment.parts() {
             if let Some(deletes) = &deletes {
@@ -64,7 +63,7 @@ fn fetch(plan: &FetchPlan, role: Role, id: engine::SegmentId, blake3: Hash) -> R
 }
 
 /// Restores a backup to a scratch directory, counts, reads points back and finds their vectors by exact searches; removes everything again.
-pub(super) fn check_restore(file: &SnapshotFile, archive: &Archive, candidates: Candidates<'_>, scratch: &Scratch) -> Result<()> {
+pub(crate) fn check_restore(file: &SnapshotFile, archive: &Archive, candidates: Candidates<'_>, scratch: &Scratch) -> Result<()> {
     let result = restore_and_ask(file, archive, candidates, scratch);
     let removed = scratch.world.fs.remove_dir_all(&scratch.dir);
     result?;

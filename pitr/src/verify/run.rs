@@ -198,7 +198,8 @@ fn check<'a>(
         let file = &held.file;
         let sound = problems.of(&file.snapshot_id).next().is_none();
         if let Some(manifest) = manifests.get(&file.snapshot_id).filter(|_| sound) {
-            check_index(file, manifest, library).or_else(|error| problems.add_or_fail([file.snapshot_id.as_str()], error))?;
+            check_index(&crate::restore::fetch_plan::plan_fetch(file, library), manifest)
+                .or_else(|error| problems.add_or_fail([file.snapshot_id.as_str()], error))?;
             if let Some(scratch) = request.scratch.as_ref().filter(|_| request.level == Level::Restore) {
                 let candidates = request.candidates.copy();
                 check_restore(file, archive, candidates, scratch)

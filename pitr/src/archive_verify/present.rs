@@ -1,0 +1,124 @@
+//! What a listing and the small descriptions tell: what is missing, and how far each history reaches.
+
+use engine::error::{Error, ErrorKind, Result};
+use engine::ids::Lsn;
+
+use super::{Finding, Spoiled, Subject, VerifiedHistory, at};
+use crate::archive::Key;
+use crate::archive::reachable::BaseRoot;
+use crate::backup::held::is_about_content;
+use crate::history::History;
+use crate::history::walk::{Held, last_operation};
+use crate::restore::fetch_plan::plan_fetch;
+use crate::restore::window::has_more;
+
+/// Checks what is there.
+pub(super) fn check(subject: &Subject) -> Result<(Vec<Finding>, Vec<VerifiedHistory>)> {
+    let mut findings = unreadable(subject);
+    for base in &subject.read.bases {
+        findings.extend(lack_of(subject, base));
+    }
+    for held in &subject.read.lives.snapshots.good {
+        let spoils = vec![Spoiled::Snapshot(held.file.snapshot_id.clone())];
+        let missing = held.file.parents.iter().filter_map(|parent| subject.library.missing.get(&parent.archive));
+        findings.extend(missing.map(|error| Finding { spoils: spoils.clone(), error: error.clone() }));
+        for lack in plan_fetch(&held.file, &subject.library).lacks {
+            let kind = if lack.is_damage { ErrorKind::Corrupt } else { ErrorKind::Incomplete };
+            let what = if lack.is_damage { "an object is larger than it was" } else { "an object is missing or cut off" };
+            let error = Error::new(kind, what).with_object(&lack.key).with_expected(&lack.expected, &lack.got);
+            findings.push(Finding { spoils: spoils.clone(), error: at(subject, error, &Key::Other) });
+        }
+    }
+    let mut windows = Vec::new();
+    for kept in &subject.decision.histories {
+        let history = subject.read.lives.timelines.history(kept.timeline)?;
+        let (end, hole) = reached(subject, &history);
+        findings.extend(hole.map(|error| Finding { spoils: vec![Spoiled::History(kept.timeline)], error }));
+        let held = [Held { archive: &subject.read.archive, listing: &subject.read.listing }];
+        let last = match last_operation(&held, &history, end) {
+            Ok(last) => last.map(|operation| operation.commit_time),
+            Err(error) if is_about_content(error.kind) => {
+                findings.push(Finding { spoils: vec![Spoiled::History(kept.timeline)], error });
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let is_of = |base: &&BaseRoot| {
+            history.spans.iter().any(|span| span.timeline == base.timeline && span.to.is_none_or(|to| base.name.covered_lsn <= to))
+        };
+        windows.push(VerifiedHistory {
+            collection: kept.collection.clone(),
+            timeline: kept.timeline,
+            from: kept.from,
+            to: last,
+            bases: subject.read.bases.iter().filter(is_of).count(),
+            lsn: end,
+            ok: true,
+        });
+    }
+    Ok((findings, windows))
+}
+
+/// Lists descriptions that do not read.
+fn unreadable(subject: &Subject) -> Vec<Finding> {
+    let read = &subject.read;
+    let snapshots = read.lives.snapshots.bad.iter().map(|(id, error)| (vec![Spoiled::Snapshot(id.clone())], error.clone()));
+    let bases = read.bad_bases.iter().map(|(key, error)| {
+        let spoils = match key {
+            Key::Base(timeline, _) => subject.spoiled_by_log(*timeline, 0, Lsn::MAX),
+            _ => Vec::new(),
+        };
+        (spoils, error.clone())
+    });
+    let timelines = read.lives.timelines.bad.values().map(|error| (Vec::new(), error.clone()));
+    let catalogs = read.lives.bad_catalogs.iter().map(|(id, error)| (subject.spoiled_by_log(*id, 0, Lsn::MAX), error.clone()));
+    let broken = subject.broken.iter().map(|error| (Vec::new(), error.clone()));
+    snapshots.chain(bases).chain(timelines).chain(catalogs).chain(broken).map(|(spoils, error)| Finding { spoils, error }).collect()
+}
+
+/// Finds the first thing that a base names and that is not there.
+fn lack_of(subject: &Subject, base: &BaseRoot) -> Option<Finding> {
+    if base.is_whole(&subject.read.listing) {
+        return None;
+    }
+    let listing = &subject.read.listing;
+    let object = base.objects.iter().find(|object| listing.objects.get(&object.name) != Some(&object.bytes));
+    let (key, expected, got) = match object {
+        Some(object) => (Key::Object(object.name), object.bytes, listing.objects.get(&object.name).copied()),
+        None => {
+            let key = Key::Manifest(base.timeline, base.name);
+            let got = listing.sizes.get(&key.to_string()).copied();
+            (key, base.manifest.bytes, got)
+        }
+    };
+    if got == Some(expected) {
+        // The log is what it lacks; that is said once for each history.
+        return None;
+    }
+    let is_damage = got.is_some_and(|got| got > expected);
+    let kind = if is_damage { ErrorKind::Corrupt } else { ErrorKind::Incomplete };
+    let shown = got.map_or_else(|| "nothing".to_owned(), |got| format!("{got} bytes"));
+    let error = Error::new(kind, "a base is not whole: an object is missing or has another size");
+    let error = at(subject, error.with_expected(format!("{expected} bytes"), shown), &key);
+    let spoils = match key {
+        Key::Object(name) => subject.spoiled_by_object(name),
+        _ => subject.spoiled_by_log(base.timeline, 0, Lsn::MAX),
+    };
+    Some(Finding { spoils, error })
+}
+
+/// Finds how far a history reaches without a hole, and what is wrong when something lies behind one.
+fn reached(subject: &Subject, history: &History) -> (Lsn, Option<Error>) {
+    let listing = &subject.read.listing;
+    let mut end = 0;
+    for span in &history.spans {
+        end = listing.reached(span.timeline, span.from).min(span.to.unwrap_or(Lsn::MAX));
+        let is_cut = span.to.is_some_and(|to| end < to);
+        if is_cut || has_more(listing, history, end) && span.to.is_none() {
+            let error = Error::new(ErrorKind::Incomplete, "a part of the log is missing")
+                .with_expected("log without a hole", format!("log up to {end}"));
+            return (end, Some(at(subject, error, &Key::Extent(span.timeline, end))));
+        }
+    }
+    (end, None)
+}
