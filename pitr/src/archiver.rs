@@ -16,13 +16,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::archived::{Archived, Reached};
-use engine::error::{Error, Result};
+use engine::error::{Error, ErrorKind, Result};
 use engine::ids::{CommitTime, Incarnation, Lsn, Timeline};
 use engine::{Collection, Database};
 use platform::object_store::ObjectStore;
 use serde::Serialize;
 
 use crate::archive::Archive;
+pub use closing::ClosedFile;
 use logs::LogState;
 pub use lost::fetch_lost;
 use objects::ObjectNames;
@@ -69,7 +70,7 @@ pub struct PassReport {
 /// How much a pass does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// What was written to the logs, and nothing else: what durability `archive` waits for.
+    /// What was written to the logs, and a first state of what has none there: what durability `archive` waits for.
     Log,
     /// Logs, manifests, and a closed time when one is due.
     Running,
@@ -96,6 +97,8 @@ pub struct Archiver {
     catalog: LogState,
     catalog_is_described: bool,
     lives: BTreeMap<Incarnation, Life>,
+    /// Where the logs ended of lives that were dropped.
+    dropped_ends: BTreeMap<Incarnation, (Timeline, Lsn)>,
     /// The monotonic time of the last closing, and whether something was sent since.
     closed_at: Option<u64>,
     changed: bool,
@@ -117,6 +120,7 @@ impl Archiver {
             catalog: LogState::new(reached.lsn),
             catalog_is_described: false,
             lives: BTreeMap::new(),
+            dropped_ends: BTreeMap::new(),
             closed_at: None,
             changed: false,
         })
@@ -149,23 +153,33 @@ impl Archiver {
             self.close(database, collections, time)?;
         }
         self.send_catalog(database, &mut report)?;
+        let (mut going, mut over) = (Vec::with_capacity(collections.len()), None);
         for collection in collections {
-            self.send_collection(database, collection, mode, &mut report)?;
+            match self.send_collection(database, collection, mode, &mut report) {
+                Ok(()) => going.push(*collection),
+                // Its history goes on elsewhere; the others of this database are in nobody's way.
+                Err(error) if matches!(error.kind, ErrorKind::Fenced | ErrorKind::Diverged) => {
+                    over.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         if mode != Mode::Log {
             self.send_dropped(database, &mut report)?;
         }
         if let Some(time) = closing {
-            self.close(database, collections, time)?;
+            self.close(database, &going, time)?;
             report.closed = Some(time);
         }
-        Ok(report)
+        over.map_or(Ok(report), Err)
     }
 
     fn send_collection(&mut self, database: &Database, collection: &Collection, mode: Mode, report: &mut PassReport) -> Result<()> {
         let (archive, world) = (self.archive.clone(), database.world());
         let root = collection.dir().root().to_path_buf();
         let life = self.life(database, collection.incarnation(), &root)?;
+        // One that was dropped and is back is written to again.
+        life.complete = false;
         if !life.is_described {
             // A snapshot knows the history; what it pins is not needed here.
             crate::backup::identity::put_identity(database, collection, &collection.snapshot(), &archive)?;
@@ -174,15 +188,23 @@ impl Archiver {
         let before = life.log.sent;
         let sent = life.log.send(&archive, &collection.version().manifest.ancestry, collection, report);
         let kept = (life.log.sent > before).then(|| note(world, &root, &archive, life)).transpose();
-        collection.set_archived(life.log.sent, limit_of(database, collection.name()));
         let moved = life.log.sent > before;
+        // However much of a log is there, it is archived once there is a state to begin with, too.
+        let needs_base = life.base.is_none();
+        if !needs_base {
+            collection.set_archived(life.log.sent, limit_of(database, collection.name()));
+        }
         sent.and(kept)?;
-        if mode != Mode::Log && life.base.as_deref() != Some(collection.version().manifest.file_name().to_string().as_str()) {
+        let newest = collection.version().manifest.file_name().to_string();
+        let has_new_base = (needs_base || mode != Mode::Log) && life.base.as_deref() != Some(newest.as_str());
+        if has_new_base {
             bases::send(&archive, world, collection, life, report)?;
             note(world, &root, &archive, life)?;
-            self.changed = true;
         }
-        self.changed |= moved;
+        if needs_base && life.base.is_some() {
+            collection.set_archived(life.log.sent, limit_of(database, collection.name()));
+        }
+        self.changed |= moved || has_new_base;
         Ok(())
     }
 

@@ -27,6 +27,19 @@ pub enum PointsCommand {
     SetPayload(SetPayloadArgs),
 }
 
+impl PointsCommand {
+    /// How a command that writes ends.
+    #[must_use]
+    pub fn settle(&self) -> Option<SettleArgs> {
+        match self {
+            PointsCommand::Get(_) => None,
+            PointsCommand::Upsert(args) => Some(args.settle),
+            PointsCommand::Delete(args) => Some(args.settle),
+            PointsCommand::SetPayload(args) => Some(args.settle),
+        }
+    }
+}
+
 /// Which points: by id or by filter.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]

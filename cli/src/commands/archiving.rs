@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(2);
 /// After a pass that failed, before the next.
 const RETRY_MICROS: u64 = 1_000_000;
 /// How long a write that is acknowledged once archived waits for an archive that does not answer.
-const PATIENCE_MICROS: u64 = 60_000_000;
+const PATIENCE_MICROS: u64 = 30_000_000;
 const STOPPED_HINT: &str = "everything is written and durable here; \"vectra archive run --once\" sends the rest";
 
 /// What the archiver's thread and the writer tell each other.
@@ -34,6 +34,8 @@ pub(super) struct Watch {
     urgent: AtomicBool,
     /// What ends the command: another writer took over, another history, rot.
     fatal: Mutex<Option<Failure>>,
+    /// Why the archive could not be opened.
+    unopened: Mutex<Option<Failure>>,
     /// Why the last pass failed; the next one may not.
     passing: Mutex<Option<Failure>>,
 }
@@ -82,6 +84,8 @@ pub(super) fn beside<T>(
     let kept = Archived::read(&*session.world.fs, collection.dir().root())?;
     collection.set_archived(kept.lsn(), settings.backlog_limit);
     let (watch, store) = (&session.watch, open(session, database, &settings.url));
+    // An archive that does not even open is not waited for.
+    Watch::set(&watch.unopened, store.as_ref().err().cloned());
     watch.stop.store(false, Ordering::Release);
     watch.waits.store(settings.durability == Durability::Archive, Ordering::Release);
     let done = std::thread::scope(|scope| {
@@ -150,8 +154,11 @@ pub(super) fn written(session: &Session<'_>, collection: &Collection, ack: Ack) 
         if platform::process::interrupted() {
             return Err(Failure::new(ErrorKind::Interrupted, "interrupted before the write was archived").with_hint(STOPPED_HINT));
         }
-        if session.world.clock.monotonic_micros() - began > PATIENCE_MICROS {
-            let failure = Watch::get(&watch.passing).unwrap_or_else(|| Failure::new(ErrorKind::Unreachable, "the archive does not answer"));
+        let unopened = Watch::get(&watch.unopened);
+        if unopened.is_some() || session.world.clock.monotonic_micros() - began > PATIENCE_MICROS {
+            let failure = unopened
+                .or_else(|| Watch::get(&watch.passing))
+                .unwrap_or_else(|| Failure::new(ErrorKind::Unreachable, "the archive does not answer"));
             return Err(failure.with_hint("the write is durable here, and not acknowledged: it is not archived yet"));
         }
         session.world.clock.sleep(LOOK);

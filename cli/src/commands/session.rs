@@ -54,8 +54,8 @@ impl<'a> Session<'a> {
     }
 
     /// Ends as these say: with or without waiting for the archive, and how long.
-    pub fn settling(self, args: SettleArgs) -> Self {
-        Self { settle: Some(args), ..self }
+    pub fn settling(self, args: Option<SettleArgs>) -> Self {
+        Self { settle: args, ..self }
     }
 
     /// How long the archive may take to catch up before the command ends.

@@ -1,6 +1,7 @@
 //! Backups and restores by the real program: the product's commands word for word, and what a user may rely on.
 
 mod answers;
+mod archives;
 mod broken;
 mod buckets;
 mod demo;
