@@ -101,6 +101,17 @@ impl Database {
         dropped_dir(&self.dir).join(incarnation.to_string())
     }
 
+    /// Takes back the note that a dropped life is archived for good: it is about to be written to again.
+    pub(super) fn note_incomplete(&self, incarnation: Incarnation) -> Result<()> {
+        let dir = self.dropped_dir(incarnation);
+        let mut archived = Archived::read(&*self.world.fs, &dir)?;
+        if archived.archives.values().any(|reached| reached.complete) {
+            archived.archives.values_mut().for_each(|reached| reached.complete = false);
+            archived.write(&self.world, &dir)?;
+        }
+        Ok(())
+    }
+
     /// Says whether everything of a dropped life is in every archive that it was sent to.
     pub(super) fn is_archived(&self, incarnation: Incarnation) -> bool {
         let read = Archived::read(&*self.world.fs, &self.dropped_dir(incarnation));

@@ -118,6 +118,7 @@ impl Database {
         };
         self.check_free(name)?;
         let incarnation = life.incarnation;
+        self.note_incomplete(incarnation)?;
         self.commit(&CatalogEntry::Undrop { name: name.to_owned(), incarnation })?;
         self.settle()
     }

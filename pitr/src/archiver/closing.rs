@@ -1,15 +1,17 @@
 //! Closed times: the promise that everything up to a time is archived, and that nothing will be committed at or before it (rule S20).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use engine::error::{Error, Result};
 use engine::ids::{CommitTime, Lsn, Timeline};
+use engine::manifest::store::{self, CollectionDir};
 use engine::{Collection, Database};
 use serde::{Deserialize, Serialize};
 
 use super::{Archiver, CLOSE_EVERY, Mode, PassReport, note};
-use crate::archive::Key;
-use crate::archive::stored::{self, JSON_VERSION};
+use crate::archive::stored::{self, JSON_VERSION, get_json};
+use crate::archive::{Archive, Key};
 
 /// What an archive says about a closed time; the key says all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,16 @@ pub struct ClosedFile {
     pub commit_time: CommitTime,
     /// Where the logs ended that are archived here, by timeline, the catalog's included: an end that went missing since is noticed.
     pub ends: BTreeMap<Timeline, Lsn>,
+}
+
+impl ClosedFile {
+    /// Reads what an archive says of a closed time.
+    ///
+    /// # Errors
+    /// `Incomplete`, `Corrupt`, `NewerFormat`, those of the store.
+    pub fn read(archive: &Archive, database: Timeline, time: CommitTime) -> Result<Self> {
+        get_json(&*archive.store, &Key::Closed(database, time).to_string(), "note of a closed time")
+    }
 }
 
 impl Archiver {
@@ -52,6 +64,7 @@ impl Archiver {
             .map(|collection| (collection.version().manifest.timeline(), self.reached(collection.incarnation())))
             .collect();
         ends.insert(self.database, self.catalog.sent);
+        ends.extend(self.dropped_ends.values().copied());
         let file = ClosedFile { format: JSON_VERSION, database: self.database, commit_time: time, ends };
         stored::put(&*self.archive.store, &Key::Closed(self.database, time).to_string(), stored::encode_json(&file))?;
         self.closed_at = Some(database.world().clock.monotonic_micros());
@@ -73,7 +86,12 @@ impl Archiver {
             let id = archive.id.to_string();
             let kept = engine::archived::Archived::read(&*database.world().fs, &root)?;
             // What was never sent here belongs to another archive, or to none.
-            if kept.archives.get(&id).is_none_or(|reached| reached.complete) {
+            let Some(reached) = kept.archives.get(&id) else { continue };
+            if reached.complete {
+                if let Entry::Vacant(unknown) = self.dropped_ends.entry(incarnation) {
+                    let manifest = store::newest(&*database.world().fs, &CollectionDir::new(root))?;
+                    unknown.insert((manifest.timeline(), reached.lsn));
+                }
                 continue;
             }
             let collection = database.dropped_collection(&dropped.name, incarnation)?;
@@ -84,7 +102,9 @@ impl Archiver {
             if life.complete || life.log.sent > before {
                 note(database.world(), &root, &archive, life)?;
             }
+            let (timeline, end) = (collection.version().manifest.timeline(), life.log.sent);
             sent?;
+            self.dropped_ends.insert(incarnation, (timeline, end));
             self.changed = true;
         }
         Ok(())

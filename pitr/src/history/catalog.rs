@@ -8,6 +8,8 @@ use engine::log::record::{Record, RecordKind};
 
 use crate::archive::extent_stream::stream_extent;
 use crate::archive::{Archive, Key, Listing};
+use crate::archiver::ClosedFile;
+use crate::backup::held::is_about_content;
 
 /// The archived catalog of a database.
 #[derive(Debug, Clone)]
@@ -43,7 +45,13 @@ impl ArchivedCatalog {
             catalog.take(&bytes.freeze(), at).map_err(|error| archive.at(error, &extent.key(database)))?;
             at = extent.end;
         }
-        let behind = listing.extents_of(database).iter().map(|extent| extent.end).max().unwrap_or(0);
+        let newest = listing.closed.get(&database).and_then(|times| times.last());
+        let stated = match newest.map(|time| ClosedFile::read(archive, database, *time)) {
+            Some(Ok(file)) => file.ends.get(&database).copied().unwrap_or(0),
+            Some(Err(error)) if !is_about_content(error.kind) => return Err(error),
+            Some(Err(_)) | None => 0,
+        };
+        let behind = listing.extents_of(database).iter().map(|extent| extent.end).max().unwrap_or(0).max(stated);
         if behind > at {
             let error = Error::new(ErrorKind::Incomplete, "a part of a database's catalog is missing");
             return Err(archive.at(error.with_expected(format!("entries up to {behind}"), at), &Key::Extent(database, at)));

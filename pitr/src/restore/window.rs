@@ -10,6 +10,7 @@ use super::fetch_plan::plan_fetch;
 use super::plan::base_candidates;
 use crate::archive::base::read_base;
 use crate::archive::{Archive, Listing};
+use crate::archiver::ClosedFile;
 use crate::backup::held::{Candidates, Library, is_about_content};
 use crate::history::resolve::began;
 use crate::history::walk::{Held, last_operation};
@@ -113,17 +114,34 @@ fn continuous(
     for span in &history.spans[..=last] {
         let reached = listing.reached(span.timeline, span.from).min(span.to.unwrap_or(Lsn::MAX));
         end = reached;
-        if span.to.is_some_and(|to| reached < to) || has_more(&listing, history, reached) {
+        // One that is whole goes on with the next.
+        let is_whole = span.to == Some(reached);
+        if !is_whole && (span.to.is_some() || has_more(&listing, history, reached)) {
             is_open = false;
             break;
         }
     }
     let held = [Held { archive, listing: &listing }];
     let newest = last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time);
-    let is_tip = last + 1 == history.spans.len();
+    let is_tip = last + 1 == history.spans.len() && ends_where_closed(archive, &listing, resolved, end)?;
     let closed = if is_open && is_tip { closed_for(lives, resolved, archived_until(archive, &listing, history)?) } else { 0 };
     let to = newest.max(closed);
     Ok((from <= to).then_some(Window { from, to }))
+}
+
+/// Says whether an archive holds as much of a history as it held when the time was closed that counts for it: a copy may not. What cannot be
+/// read closes nothing.
+fn ends_where_closed(archive: &Archive, listing: &Listing, resolved: &Resolved, end: Lsn) -> Result<bool> {
+    let Some(database) = resolved.database else { return Ok(true) };
+    let Some(times) = listing.closed.get(&database) else { return Ok(true) };
+    // The first time that was closed after it lost its name says how it ended.
+    let after = resolved.until.and_then(|until| times.range(until..).next());
+    let Some(time) = after.or_else(|| times.last()) else { return Ok(true) };
+    match ClosedFile::read(archive, database, *time) {
+        Ok(file) => Ok(file.ends.get(&resolved.history.tip()).is_none_or(|stated| *stated <= end)),
+        Err(error) if is_about_content(error.kind) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives the wall time at which the newest manifest of a history's last timeline was archived; 0 when nobody says.
