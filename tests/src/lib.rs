@@ -1,5 +1,6 @@
 //! Promises that cross crates: the command line, crashes, simulation, the house rules.
 
+pub mod archiving;
 pub mod faults;
 pub mod model;
 pub mod simulate;
