@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Kills the real process at random moments of import, backup and restore, and checks what is left.
+# Kills the real process at random moments of imports, backups, restores and archiving, and checks what is left.
 #
-#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore]
+#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore|archive|send|rewind]
 #
 # import: every acknowledged row is there, as it was written, and the rows are the first ones of the input.
 # backup: the backup is complete or called incomplete; the same command again makes it complete; it restores to the same points.
 # restore: the collection is there whole or not at all; the same command again ends with it there.
+# archive: an import that is archived meanwhile: every acknowledged row is restored from the archive once the next run has sent what was left;
+#          in every other round rows are acknowledged when they are archived, and the archive alone has them.
+# send: everything that a collection holds is sent: the same command again ends with all of it restorable.
+# rewind: a collection is restored to a time in place: it is what it was or what it is to be; the same command again ends with the latter.
 # Fails on any miss, and when more than a fifth of the rounds hit a process that had already finished.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -37,6 +41,10 @@ main() {
     prepare_backup
     [ -z "$only" ] || [ "$only" = backup ] && kill_rounds backup
     [ -z "$only" ] || [ "$only" = restore ] && kill_rounds restore
+    [ -z "$only" ] || [ "$only" = archive ] && kill_rounds archive
+    [ -z "$only" ] || [ "$only" = send ] && kill_rounds send
+    prepare_archive
+    [ -z "$only" ] || [ "$only" = rewind ] && kill_rounds rewind
     return 0
 }
 
@@ -61,6 +69,15 @@ prepare_backup() {
     vectra_in "$work/source" collections create c --dim "$dim" --distance euclid --quiet >/dev/null
     vectra_in "$work/source" import c --jsonl "$work/points.jsonl" --quiet >/dev/null
     vectra_in "$work/source" collections backup c --destination "$work/complete" --snapshot-id whole --wait --quiet >/dev/null 2>&1
+}
+
+# An archive with all points, and the time at which there was half of them.
+prepare_archive() {
+    vectra_in "$work/archived" collections create c --dim "$dim" --distance euclid --quiet >/dev/null
+    vectra_in "$work/archived" archive enable c --to "$work/archive" --quiet >/dev/null
+    vectra_in "$work/archived" import c --jsonl "$work/points.jsonl" --batch "$((rows / 20))" --json >"$work/acks"
+    half_time=$(grep -o "\"event\":\"ack\".*\"last_row\":$((rows / 2 - 1))[,}].*" "$work/acks" | grep -o '"commit_time":"[^"]*"' | cut -d'"' -f4)
+    [ -n "$half_time" ] || die "no batch ended with half of the points"
 }
 
 # whole_run WHAT: prints how many milliseconds the fastest of three runs takes that nobody kills, and checks what they leave.
@@ -128,9 +145,7 @@ start_import() {
 
 after_import() {
     local acknowledged
-    # A line that the kill cut off acknowledges nothing.
-    acknowledged=$(grep -o '"event":"ack".*"last_row":[0-9]*.*}$' "$work/round/out" | grep -o '"last_row":[0-9]*' | tail -1 | cut -d: -f2 || true)
-    acknowledged=$((${acknowledged:--1} + 1))
+    acknowledged=$(acknowledged_rows)
     check_points "$work/round/data" c "$acknowledged" >/dev/null || return 1
     # The same import again, from the first row, ends with every point there once.
     if [[ $1 == *[05] ]]; then
@@ -188,6 +203,71 @@ after_restore() {
         ;;
     esac
     check_points "$work/round/data" c "$rows" >/dev/null || return 1
+}
+
+before_archive() {
+    local durability=fsync
+    [[ $1 != *[02468] ]] || durability=archive
+    rm -rf "$work/round"
+    vectra_in "$work/round/data" collections create c --dim "$dim" --distance euclid --quiet >/dev/null
+    vectra_in "$work/round/data" archive enable c --to "$work/round/archive" --durability "$durability" --delay 0 --quiet >/dev/null
+}
+
+start_archive() {
+    start_import "$1"
+}
+
+after_archive() {
+    local acknowledged
+    acknowledged=$(acknowledged_rows)
+    # What is acknowledged once it is archived needs no other machine than a new one.
+    [[ $1 == *[02468] ]] || vectra_in "$work/round/data" archive run --once --quiet >/dev/null || return 1
+    vectra_in "$work/round/other" restore c --source "$work/round/archive" --latest --wait --quiet >/dev/null || return 1
+    check_points "$work/round/other" c "$acknowledged" >/dev/null || return 1
+    # The machine itself goes on.
+    vectra_in "$work/round/data" archive run --once --quiet >/dev/null || return 1
+    check_points "$work/round/data" c "$acknowledged" >/dev/null || return 1
+}
+
+before_send() {
+    rm -rf "$work/round"
+    mkdir -p "$work/round"
+    cp -r "$work/source" "$work/round/data"
+}
+
+start_send() {
+    exec_or_run "$1" --data-dir "$work/round/data" archive enable c --to "$work/round/archive" --json
+}
+
+after_send() {
+    start_send again >/dev/null 2>"$work/again" || return 1
+    vectra_in "$work/round/data" archive run --once --quiet >/dev/null || return 1
+    vectra_in "$work/round/other" restore c --source "$work/round/archive" --latest --wait --quiet >/dev/null || return 1
+    check_points "$work/round/other" c "$rows" >/dev/null || return 1
+}
+
+before_rewind() {
+    rm -rf "$work/round"
+    vectra_in "$work/round/data" restore c --source "$work/archive" --latest --wait --quiet >/dev/null
+}
+
+start_rewind() {
+    exec_or_run "$1" --data-dir "$work/round/data" restore c --source "$work/archive" --to-time "$half_time" --replace --wait --json
+}
+
+after_rewind() {
+    local found
+    found=$(check_points "$work/round/data" c "$((rows / 2))") || return 1
+    [ "$found" = "$rows" ] || [ "$found" = "$((rows / 2))" ] || return 1
+    start_rewind again >/dev/null 2>"$work/again" || return 1
+    [ "$(check_points "$work/round/data" c "$((rows / 2))")" = "$((rows / 2))" ] || return 1
+}
+
+# acknowledged_rows: prints how many rows the killed import acknowledged; a line that the kill cut off acknowledges nothing.
+acknowledged_rows() {
+    local last
+    last=$(grep -o '"event":"ack".*"last_row":[0-9]*.*}$' "$work/round/out" | grep -o '"last_row":[0-9]*' | tail -1 | cut -d: -f2 || true)
+    printf '%s\n' "$((${last:--1} + 1))"
 }
 
 # exec_or_run ROUND ARGUMENTS...: in a round the program takes the place of this shell, so that the signal meets it and nothing else.

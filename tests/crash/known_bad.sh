@@ -31,6 +31,24 @@ for name in ack_before_sync rename_without_dir_sync skip_bad_record valid_after_
     esac
 done
 
+# Those of the archiver have a suite of their own.
+cargo build --quiet -p vectra-tests --bin archiving
+for name in close_before_sent archive_unsynced base_before_objects; do
+    status=0
+    report=$(cargo run --quiet -p vectra-tests --bin archiving -- --seeds 150 --known-bad "$name" 2>&1) || status=$?
+    case $status in
+    1) printf '%s: caught; %s\n' "$name" "$(printf '%s\n' "$report" | grep -m1 '^seed ' | cut -c1-160)" ;;
+    0)
+        printf '%s: NOT caught in 150 seeds\n' "$name"
+        escaped=1
+        ;;
+    *)
+        printf '%s: the suite did not run (exit %s):\n%s\n' "$name" "$status" "$report"
+        escaped=1
+        ;;
+    esac
+done
+
 # The mistake of the object store is caught where backups are tested: the test passes when the suite notices.
 if cargo test --quiet -p vectra-pitr a_store_that_does_not_sync_is_caught >/dev/null 2>&1; then
     printf 'objects_not_synced: caught\n'
