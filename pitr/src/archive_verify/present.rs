@@ -6,6 +6,8 @@ use engine::ids::Lsn;
 use super::{Finding, Spoiled, Subject, VerifiedHistory, at};
 use crate::archive::Key;
 use crate::archive::reachable::BaseRoot;
+use crate::archive::stored::get_json;
+use crate::archiver::ClosedFile;
 use crate::backup::held::is_about_content;
 use crate::history::History;
 use crate::history::walk::{Held, last_operation};
@@ -29,6 +31,7 @@ pub(super) fn check(subject: &Subject) -> Result<(Vec<Finding>, Vec<VerifiedHist
             findings.push(Finding { spoils: spoils.clone(), error: at(subject, error, &Key::Other) });
         }
     }
+    findings.append(&mut lost_ends(subject)?);
     let mut windows = Vec::new();
     for kept in &subject.decision.histories {
         let history = subject.read.lives.timelines.history(kept.timeline)?;
@@ -57,6 +60,35 @@ pub(super) fn check(subject: &Subject) -> Result<(Vec<Finding>, Vec<VerifiedHist
         });
     }
     Ok((findings, windows))
+}
+
+/// Compares each log with the end that the newest closed time of its database states: a log that lost its end looks like a shorter one.
+fn lost_ends(subject: &Subject) -> Result<Vec<Finding>> {
+    let (read, listing) = (&subject.read, &subject.read.listing);
+    let newest = listing.closed.iter().filter_map(|(&database, times)| times.last().map(|&time| (database, time)));
+    let mut findings = Vec::new();
+    for (database, time) in newest {
+        let key = Key::Closed(database, time);
+        let ends = match get_json::<ClosedFile>(&*read.archive.store, &key.to_string(), "closed time") {
+            Ok(file) => file.ends,
+            Err(error) if is_about_content(error.kind) && error.kind != ErrorKind::NewerFormat => {
+                findings.push(Finding { spoils: subject.spoiled_by_log(database, 0, Lsn::MAX), error });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for (timeline, end) in ends {
+            let origin = read.lives.timelines.good.get(&timeline).and_then(|file| file.parent).map_or(0, |parent| parent.lsn);
+            let reached = listing.reached(timeline, origin);
+            if reached < end && subject.needed.needs_log(timeline, reached, end) {
+                let error = Error::new(ErrorKind::Incomplete, "the end of a log is missing");
+                let error = error.with_expected(format!("log up to {end}"), format!("log up to {reached}"));
+                let spoils = subject.spoiled_by_log(timeline, reached, end);
+                findings.push(Finding { spoils, error: at(subject, error, &Key::Extent(timeline, reached)) });
+            }
+        }
+    }
+    Ok(findings)
 }
 
 /// Lists descriptions that do not read.
