@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Point-in-time recovery, measured: archiving, restores to a time, and what they cost, beside the disk in the same run.
 
-benches/pitr.py VECTRA VECTORS.npy WORK_DIR   (the vectors: 40,000 real embeddings and more; WORK_DIR is made and left to the caller)
+benches/pitr.py VECTRA VECTORS.npy WORK_DIR [POINTS]   (the vectors: 40,000 real embeddings; WORK_DIR is made and left to the caller;
+with POINTS, so many generated points of 128 dimensions too: make-data has to lie beside VECTRA)
 Prints JSON lines. Needs numpy. Everything runs one after the other: use a quiet machine.
 """
 import json
@@ -177,31 +178,36 @@ def replay(real):
     """Opening a restored tail of 90,000 points that no segment covers: records applied, apart from copying."""
     rows = 90_000
     many = save("many.npy", numpy.resize(real[:, :64], (rows, 64)))
-    run("collections", "create", "tail", "--dim", "64")
-    run("archive", "enable", "tail", "--to", ARCHIVE)
-    run("import", "tail", "--vectors", many, "--batch", "1000", "--no-wait")
+    for name, vectors in (("tail", many), ("tiny", save("tiny.npy", real[:1, :64]))):
+        run("collections", "create", name, "--dim", "64")
+        run("archive", "enable", name, "--to", ARCHIVE)
+        run("import", name, "--vectors", vectors, "--batch", "1000", "--no-wait")
     run("archive", "run", "--once")
-    report, _ = run("restore", "tail", "--source", ARCHIVE, "--latest", "--new-collection-name", "tail_again")
-    counts = [run("collections", "count", "tail_again")[1] for _ in range(5)]
-    nothing = [run("collections", "list")[1] for _ in range(5)]
+    for name in ("tail", "tiny"):
+        report, _ = run("restore", name, "--source", ARCHIVE, "--latest", "--new-collection-name", f"{name}_again")
+        size = report[-1]["bytes"]
+    counts = [run("collections", "count", "tail_again")[1] for _ in range(9)]
+    nothing = [run("collections", "count", "tiny_again")[1] for _ in range(9)]
     seconds = statistics.median(counts) - statistics.median(nothing)
-    say("replay", points=rows, bytes=report[-1]["bytes"], restore_s=report[-1]["seconds"], open_s=round(seconds, 4), points_per_second=int(rows / max(seconds, 1e-6)))
-    run("collections", "drop", "tail_again", "--purge")
+    say("replay", points=rows, open_s=round(seconds, 4), points_per_second=int(rows / max(seconds, 1e-6)))
+    for name in ("tail", "tiny"):
+        run("collections", "drop", f"{name}_again", "--purge")
 
 
 def flat_in_time(real):
-    """50 random times over a history of 100 manifests."""
-    run("collections", "create", "flat", "--dim", "64")
+    """50 random times over a history of 100 manifests, its log files put together as the archiver does when nothing else is to be done."""
+    run("collections", "create", "flat", "--dim", "64", "--index", "flat")
     run("archive", "enable", "flat", "--to", ARCHIVE)
-    times, rows = [], 1_000
+    times, rows = [], 5_000
     for number in range(100):
         part = save("part.npy", numpy.resize(real[(number * rows) % 30_000 :, :64], (rows, 64)))
         ids = os.path.join(WORK, "part_ids.npy")
         numpy.save(ids, numpy.arange(number * rows, number * rows + rows, dtype=numpy.uint64))
         lines, _ = run("import", "flat", "--vectors", part, "--ids", ids, "--batch", "100")
         times += [line["commit_time"] for line in lines if line["event"] == "ack"]
+    run("archive", "run", "--once")
     manifests = len(stored("bases"))
-    chosen = random.Random(1).sample(times[50:], 50)
+    chosen = random.Random(1).sample(times[len(times) // 4 :], 50)
     rates = []
     for number, at in enumerate(chosen):
         report, _ = run("restore", "flat", "--source", ARCHIVE, "--to-time", at, "--new-collection-name", f"flat_{number}")
@@ -213,6 +219,7 @@ def flat_in_time(real):
         "flat_in_time",
         manifests_archived=manifests,
         restores=len(rates),
+        bytes=[min(size for _, size in rates), max(size for _, size in rates)],
         fastest_s=seconds[0],
         median_s=seconds[25],
         slowest_s=seconds[-1],
@@ -232,6 +239,40 @@ def whole_restore():
         run("collections", "drop", f"whole_{round_}", "--purge")
     say("whole_restore", bytes=report[-1]["bytes"], restore_s=round(statistics.median(restores), 3), cp_and_sync_s=round(statistics.median(copies), 3),
         ratio=round(statistics.median(restores) / statistics.median(copies), 2))
+
+
+def large(points):
+    """A large generated collection: archived, restored whole beside cp, and lazily."""
+    make = os.path.join(os.path.dirname(VECTRA), "make-data")
+    subprocess.run([make, os.path.join(WORK, "large"), str(points), "128", "50"], check=True, stdout=subprocess.DEVNULL)
+    run("collections", "create", "large", "--dim", "128", "--distance", "euclid")
+    lines, built = run("import", "large", "--vectors", os.path.join(WORK, "large", "vectors.npy"))
+    _, enabled = run("archive", "enable", "large", "--to", ARCHIVE)
+    folder = os.path.join(os.environ["VECTRA_DATA_DIR"], "collections", info("large")["incarnation"])
+    wholes, lazies, copies = [], [], []
+    for round_ in range(3):
+        copies.append(copy_floor(folder))
+        report, _ = run("restore", "large", "--source", ARCHIVE, "--latest", "--new-collection-name", f"large_{round_}")
+        wholes.append(report[-1]["seconds"])
+        size = report[-1]["bytes"]
+        run("collections", "drop", f"large_{round_}", "--purge")
+        report, _ = run("restore", "large", "--source", ARCHIVE, "--latest", "--lazy", "--new-collection-name", f"lazy_{round_}")
+        lazies.append((report[0]["first_answer_s"], report[-1]["full_speed_s"]))
+        away = report[0]["bytes_away"]
+        run("collections", "drop", f"lazy_{round_}", "--purge")
+    say(
+        "large",
+        points=points,
+        bytes=size,
+        build_s=round(built, 1),
+        archive_all_s=round(enabled, 2),
+        cp_and_sync_s=round(statistics.median(copies), 2),
+        restore_s=round(statistics.median(wholes), 2),
+        restore_to_cp=round(statistics.median(wholes) / statistics.median(copies), 2),
+        lazy_bytes_away=away,
+        lazy_first_answer_s=round(statistics.median(first for first, _ in lazies), 3),
+        lazy_full_speed_s=round(statistics.median(full for _, full in lazies), 2),
+    )
 
 
 def takeover():
@@ -256,3 +297,7 @@ whole_restore()
 replay(REAL)
 flat_in_time(REAL)
 takeover()
+if len(sys.argv) > 4:
+    ARCHIVE = os.path.join(WORK, "archive-of-large")
+    os.environ["VECTRA_DATA_DIR"] = os.path.join(WORK, "data-of-large")
+    large(int(sys.argv[4]))
