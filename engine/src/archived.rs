@@ -8,8 +8,7 @@ use platform::World;
 use platform::fs::FileSystem;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::checksum::{seal, unseal};
-use crate::codec::file_header::newer_format;
+use crate::codec::sealed_json;
 use crate::error::{Error, Result};
 use crate::ids::Lsn;
 
@@ -67,17 +66,7 @@ impl Archived {
     }
 
     fn decode(stored: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let text = unseal(stored)?;
-        let wrong = |error: serde_json::Error| Error::corrupt(format!("cannot read the note of what was archived: {error}"));
-        let version: Version = serde_json::from_slice(text).map_err(wrong)?;
-        if version.format == 0 || version.format > ARCHIVED_VERSION {
-            return Err(newer_format("note of what was archived", format!("version {}", version.format), ARCHIVED_VERSION as u16));
-        }
-        serde_json::from_slice(text).map_err(wrong)
+        sealed_json::decode("note of what was archived", ARCHIVED_VERSION, stored)
     }
 
     /// Keeps it, durably.
@@ -85,9 +74,7 @@ impl Archived {
     /// # Errors
     /// `Io` or `NoSpace`; the older note stays.
     pub fn write(&self, world: &World, dir: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::internal(format!("a note that JSON cannot say: {e}")))?;
-        text.push(b'\n');
-        Ok(world.write_file_durably(&path(dir), &seal(text))?)
+        Ok(world.write_file_durably(&path(dir), &sealed_json::encode(self))?)
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod file_header;
 pub mod reader;
+pub mod sealed_json;
 pub mod writer;
 
 pub use file_header::FileHeader;

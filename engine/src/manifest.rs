@@ -6,14 +6,13 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::checksum::{Hash, seal, unseal};
-use crate::codec::file_header::newer_format;
+use crate::codec::checksum::Hash;
+use crate::codec::sealed_json;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Incarnation, Lsn, SegmentId, Timeline};
 use crate::log::file::{LSN_MAX, LogFileName};
 use crate::schema::Schema;
 use crate::segment::SegmentMeta;
-use crate::segment::meta::json_error;
 
 /// Version of the manifest format.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -130,9 +129,7 @@ impl Manifest {
     /// Lays the manifest out: JSON text, then the BLAKE3 of it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = serde_json::to_vec_pretty(self).expect("a manifest has nothing that JSON cannot say");
-        text.push(b'\n');
-        seal(text)
+        sealed_json::encode(self)
     }
 
     /// Reads a manifest, hash first.
@@ -140,16 +137,7 @@ impl Manifest {
     /// # Errors
     /// `Corrupt` when the bytes are not what was written, `NewerFormat` when a later version wrote them.
     pub fn decode(stored: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let text = unseal(stored)?;
-        let version: Version = serde_json::from_slice(text).map_err(|e| json_error(&e))?;
-        if version.format == 0 || version.format > MANIFEST_VERSION {
-            return Err(newer_format("manifest", format!("version {}", version.format), MANIFEST_VERSION as u16));
-        }
-        let manifest: Manifest = serde_json::from_slice(text).map_err(|e| json_error(&e))?;
+        let manifest: Manifest = sealed_json::decode("manifest", MANIFEST_VERSION, stored)?;
         manifest.check()?;
         Ok(manifest)
     }

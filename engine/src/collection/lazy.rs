@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Collection;
 use super::version::OpenSegment;
-use crate::codec::checksum::{seal, unseal};
-use crate::codec::file_header::newer_format;
+use crate::codec::sealed_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Lsn, Timeline};
 use crate::log::LogFileName;
@@ -27,7 +26,6 @@ use crate::log::sealed::{SealedFile, payload_place};
 use crate::log::writer::SealedName;
 use crate::manifest::Manifest;
 use crate::manifest::store::CollectionDir;
-use crate::segment::meta::json_error;
 
 /// Version of the marker's format.
 pub const MARKER_VERSION: u32 = 1;
@@ -79,9 +77,7 @@ impl LazyMarker {
     /// Never: it holds nothing that JSON cannot say.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = serde_json::to_vec_pretty(self).expect("a marker has nothing that JSON cannot say");
-        text.push(b'\n');
-        seal(text)
+        sealed_json::encode(self)
     }
 
     /// Reads a marker, hash first.
@@ -89,16 +85,7 @@ impl LazyMarker {
     /// # Errors
     /// `Corrupt` when the bytes are not what was written, `NewerFormat` when a later version wrote them.
     pub fn decode(stored: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let text = unseal(stored)?;
-        let version: Version = serde_json::from_slice(text).map_err(|e| json_error(&e))?;
-        if version.format == 0 || version.format > MARKER_VERSION {
-            return Err(newer_format("marker of a lazy collection", format!("version {}", version.format), MARKER_VERSION as u16));
-        }
-        let marker: LazyMarker = serde_json::from_slice(text).map_err(|e| json_error(&e))?;
+        let marker: LazyMarker = sealed_json::decode("marker of a lazy collection", MARKER_VERSION, stored)?;
         let ordered = marker.files.windows(2).all(|pair| pair[0].end <= pair[1].start);
         if !ordered || marker.files.iter().any(|file| file.start >= file.end) {
             return Err(Error::corrupt("the files of a lazy collection do not follow each other"));

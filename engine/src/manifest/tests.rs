@@ -1,6 +1,7 @@
 //! Promises of the manifest format.
 
 use super::*;
+use crate::codec::checksum::{seal, unseal};
 use crate::error::ErrorKind;
 use crate::schema::{Distance, Numbers, VectorSchema};
 use crate::testing::{cell, table_rows};

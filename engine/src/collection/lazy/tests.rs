@@ -1,6 +1,7 @@
 //! Promises of the marker's format.
 
 use super::*;
+use crate::codec::checksum::{seal, unseal};
 use crate::testing::{cell, table_rows};
 
 fn sample() -> LazyMarker {
