@@ -17,7 +17,7 @@ mod search;
 mod values;
 
 pub use aliases::AliasesCommand;
-pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveLog, ArchivePrune, ArchiveRekey, ArchiveRun, DurabilityArg};
+pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveLog, ArchivePrune, ArchiveRekey, ArchiveRun, ArchiveVerify, DurabilityArg};
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};

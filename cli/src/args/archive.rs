@@ -1,7 +1,7 @@
 //! The grammar of `vectra archive`.
 
-use super::WaitArgs;
 use super::values;
+use super::{VerifyLevel, WaitArgs};
 use crate::time::{Moment, parse_moment};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -55,6 +55,11 @@ pub enum ArchiveCommand {
     },
     /// Send what waits, again and again
     Run(ArchiveRun),
+    /// Check that an archive is whole and unharmed.
+    ///
+    /// Needs no database, and writes nothing but the notes of --max-age. Without the key of an encrypted archive the
+    /// hashes of the stored objects are checked.
+    Verify(ArchiveVerify),
     /// Delete what the rules do not keep.
     ///
     /// In two steps: the first run writes down what nothing needs any more, a run after the grace deletes what is still
@@ -137,6 +142,27 @@ pub struct ArchiveRun {
     /// Between two looks
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds)]
     pub every: Duration,
+}
+
+/// Which archive to check, and how deep.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  vectra archive verify /mnt/archive
+  vectra archive verify s3://bucket/vectra --level data --max-age 7d
+
+Exit codes: 0 whole and unharmed, 3 no archive there, 5 corrupt (names object and offset),
+            6 incomplete (says what is missing), 7 unreachable, access denied, or a wrong key")]
+pub struct ArchiveVerify {
+    /// Where the archive is
+    #[arg(value_name = "URL", value_parser = values::location)]
+    pub source: String,
+    /// How deep to look
+    #[arg(long, value_enum, default_value = "data")]
+    pub level: VerifyLevel,
+    /// Read again only what was not read for this long (1h30m, 7d); what was read is noted in the archive
+    #[arg(long, value_name = "TIME", value_parser = values::length)]
+    pub max_age: Option<Duration>,
 }
 
 /// What is kept.

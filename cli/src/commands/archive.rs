@@ -6,6 +6,7 @@ mod prune;
 mod rekey;
 mod run;
 mod status;
+mod verify;
 
 use super::session::Session;
 use crate::args::{ArchiveCommand, Globals};
@@ -21,6 +22,7 @@ pub(super) fn run(globals: &Globals, out: &Output, command: ArchiveCommand) -> R
         ArchiveCommand::Disable { name } => disable(&session()?, &name),
         ArchiveCommand::Status { name } => status::run(&session()?, name.as_deref()),
         ArchiveCommand::Run(args) => run::run(&session()?, &args),
+        ArchiveCommand::Verify(args) => verify::run(globals, out, &args),
         ArchiveCommand::Prune(args) => prune::run(globals, out, &args),
         ArchiveCommand::Log(args) => log::run(globals, out, &args),
         ArchiveCommand::Rekey(args) => rekey::run(globals, out, &args),

@@ -36,7 +36,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &BackupVerify) -> Resul
     report.error.map_or(Ok(()), Err)
 }
 
-fn level_of(level: VerifyLevel) -> Level {
+pub(super) fn level_of(level: VerifyLevel) -> Level {
     match level {
         VerifyLevel::List => Level::List,
         VerifyLevel::Data => Level::Data,

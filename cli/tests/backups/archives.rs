@@ -180,3 +180,22 @@ fn retention_says_what_stays_and_the_log_says_what_happened() {
     assert_eq!(elsewhere(&place, "collections count products").out.trim(), "1500");
     place.run(&format!("archive prune {archive}")).exits(2);
 }
+
+#[test]
+fn an_archive_is_verified_with_its_window_and_damage_is_named() {
+    let place = Place::new();
+    let archive = place.path("archive");
+    archived(&place, "");
+    let sound = place.ok(&format!("archive verify {archive} --max-age 7d --json")).json().remove(0);
+    assert_eq!((&sound["ok"], &sound["windows"][0]["collection"]), (&true.into(), &"products".into()), "{sound}");
+    let again = place.ok(&format!("archive verify {archive} --max-age 7d --json")).json().remove(0);
+    assert!(again["read"]["bytes"].as_u64() < sound["read"]["bytes"].as_u64(), "what was read lately is not read again: {again}");
+    let (file, len) = place.files("archive").into_iter().filter(|(path, _)| path.contains("/log/")).max_by_key(|(_, len)| *len).unwrap();
+    let mut bytes = place.read(&file);
+    bytes[len as usize / 2] ^= 1;
+    platform::fs::write_file_durably(&*place.world.fs, Path::new(&file), &bytes).unwrap();
+    let error = place.run(&format!("archive verify {archive} --json")).exits(5).error();
+    assert!(error["object"].as_str().unwrap().contains("/log/"), "{error}");
+    place.remove_file(&file);
+    place.run(&format!("archive verify {archive} --level list")).exits(6);
+}

@@ -24,20 +24,20 @@ fn pass(archiver: &mut Archiver, database: &Database, collection: &Collection, m
 
 /// Everything below the log's end is in the archive, and the newest base is whole.
 fn check(store: &Arc<dyn ObjectStore>, database: &Database, collection: &Collection) {
-    let (archive, listing) = (Archive::open(store).unwrap(), Listing::read(&**store).unwrap());
+    let (archive, listing) = (Archive::open(store).expect("the archive reads"), Listing::read(&**store).expect("the archive reads"));
     let version = collection.version();
     for span in &version.manifest.ancestry {
         let end = span.to.unwrap_or(version.lsn_end);
         assert!(listing.reached(span.timeline, span.from) >= end, "the log of {span:?} up to {end}");
     }
-    let id = database.id().unwrap().unwrap();
-    assert_eq!(listing.reached(id, 0), database.catalog_end().unwrap());
+    let id = database.id().expect("the archive reads").expect("the archive reads");
+    assert_eq!(listing.reached(id, 0), database.catalog_end().expect("the archive reads"));
     let timeline = version.manifest.timeline();
     let base = read_base(&archive, timeline, version.manifest.file_name()).expect("the newest manifest has a base");
     for object in &base.objects {
         assert_eq!(listing.objects.get(&object.name), Some(&object.bytes));
     }
-    base.agree(&version.manifest).unwrap();
+    base.agree(&version.manifest).expect("the archive reads");
 }
 
 #[test]

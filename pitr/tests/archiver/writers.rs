@@ -17,20 +17,21 @@ use crate::passes::settings;
 fn primary(machine: &Machine, store: &Arc<dyn ObjectStore>) -> (Database, Archiver) {
     let database = machine.database();
     let collection = create(&database, "a");
-    database.set_archive("a", Some(settings())).unwrap();
+    database.set_archive("a", Some(settings())).expect("this machine works");
     let mut stream = Stream::new(7);
     upsert(&collection, 0..300, &mut stream);
     seal(&collection);
     upsert(&collection, 200..400, &mut stream);
-    let mut archiver = Archiver::open(&database, store).unwrap();
-    archiver.pass(&database, &[&collection], Mode::Closing).unwrap();
+    let mut archiver = Archiver::open(&database, store).expect("this machine works");
+    archiver.pass(&database, &[&collection], Mode::Closing).expect("this machine works");
     (database, archiver)
 }
 
 fn take_over(machine: &Machine, store: &Arc<dyn ObjectStore>) -> (Database, Collection) {
     let database = machine.database();
-    take_over_collection(&database, store, &TakeoverRequest { name: "a", ..TakeoverRequest::default() }, &|_, _| ()).unwrap();
-    let collection = database.collection("a").unwrap();
+    take_over_collection(&database, store, &TakeoverRequest { name: "a", ..TakeoverRequest::default() }, &|_, _| ())
+        .expect("this machine works");
+    let collection = database.collection("a").expect("this machine works");
     (database, collection)
 }
 

@@ -30,6 +30,11 @@ impl Reach {
         Self { endpoint: globals.endpoint.clone(), key }
     }
 
+    /// Says whether a key was named.
+    pub fn has_key(&self) -> bool {
+        !matches!(self.key, KeyPlace::Nowhere)
+    }
+
     /// Opens an archive that is encrypted; any other store is given back as it is.
     pub fn unlock(&self, store: Arc<dyn ObjectStore>) -> Result<Arc<dyn ObjectStore>, Failure> {
         pitr::encryption::unlock(&store, &self.key, &World::real().random)
