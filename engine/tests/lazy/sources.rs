@@ -107,7 +107,13 @@ impl RangeSource for MapSource {
     fn fetch(&self, timeline: Timeline, from: Lsn, to: Lsn) -> Result<Bytes> {
         let at_once = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_at_once.fetch_max(at_once, Ordering::Relaxed);
-        std::thread::yield_now();
+        // A far store takes its time: until two were seen at once, an answer waits a little for company.
+        for _ in 0..20_000 {
+            if self.most_at_once() > 1 {
+                break;
+            }
+            std::thread::yield_now();
+        }
         let answer = self.answer(timeline, from, to);
         self.now.fetch_sub(1, Ordering::Relaxed);
         self.fetched.fetch_add(answer.as_ref().map_or(0, |bytes| bytes.len() as u64), Ordering::Relaxed);
