@@ -41,7 +41,7 @@ pub struct BranchRequest<'a> {
 /// Makes a branch. It is a collection like any other, on a timeline of its own: what is written to it is in no other.
 ///
 /// # Errors
-/// As [`crate::restore`].
+/// As [`restore`](fn@crate::restore).
 pub fn branch(
     database: &Database,
     store: &Arc<dyn ObjectStore>,

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::{seal, unseal};
 use super::file_header::newer_format;
-use crate::error::Result;
-use crate::segment::meta::json_error;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the error on a word of a later version begins with, so that it is told from damage.
+pub const NEWER: &str = "written by a later version:";
 
 /// Lays a value out.
 ///
@@ -34,4 +36,14 @@ pub fn decode<T: DeserializeOwned>(what: &str, version: u32, stored: &[u8]) -> R
         return Err(newer_format(what, format!("version {}", found.format), version as u16));
     }
     serde_json::from_slice(text).map_err(|e| json_error(&e))
+}
+
+/// Turns an error of reading JSON into ours: `NewerFormat` for a role or kind of a later version, `Corrupt` otherwise.
+#[must_use]
+pub fn json_error(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    if text.contains(NEWER) {
+        return Error::new(ErrorKind::NewerFormat, text).with_hint("use the version of vectra that wrote it, or a newer one");
+    }
+    Error::corrupt(format!("cannot read the description: {text}"))
 }

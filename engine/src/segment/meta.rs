@@ -4,12 +4,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::checksum::{Hash, Hasher};
-use crate::error::{Error, ErrorKind, Result};
+use crate::codec::sealed_json::NEWER;
+use crate::error::{Error, Result};
 use crate::ids::{Lsn, SegmentId};
 use crate::object_file::Role;
-
-/// How a message on a name of a later version begins; serde carries only text.
-const NEWER: &str = "written by a later version:";
 
 /// Whether a segment is searched by scanning its codes or by walking its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,16 +114,6 @@ impl SegmentMeta {
     }
 }
 
-/// Turns an error of reading JSON into ours: `NewerFormat` for a role or kind of a later version, `Corrupt` otherwise.
-#[must_use]
-pub fn json_error(error: &serde_json::Error) -> Error {
-    let text = error.to_string();
-    if text.contains(NEWER) {
-        return Error::new(ErrorKind::NewerFormat, text).with_hint("use the version of vectra that wrote it, or a newer one");
-    }
-    Error::corrupt(format!("cannot read the description: {text}"))
-}
-
 impl Serialize for Role {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -156,6 +144,8 @@ impl<'de> Deserialize<'de> for SegmentKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::sealed_json::json_error;
+    use crate::error::ErrorKind;
 
     fn object(role: Role, part: u32) -> ObjectMeta {
         ObjectMeta { role, part, id: SegmentId([role as u8; 16]), bytes: 100, blake3: Hash([part as u8; 32]) }
