@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills the real process at random moments of imports, backups, restores and archiving, and checks what is left.
 #
-#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore|archive|send|rewind]
+#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore|archive|send|rewind|prune]
 #
 # import: every acknowledged row is there, as it was written, and the rows are the first ones of the input.
 # backup: the backup is complete or called incomplete; the same command again makes it complete; it restores to the same points.
@@ -10,6 +10,7 @@
 #          in every other round rows are acknowledged when they are archived, and the archive alone has them.
 # send: everything that a collection holds is sent: the same command again ends with all of it restorable.
 # rewind: a collection is restored to a time in place: it is what it was or what it is to be; the same command again ends with the latter.
+# prune: garbage of an archive is collected, in every other round its second phase: everything is still restored, and the same command ends well.
 # Fails on any miss, and when more than a fifth of the rounds hit a process that had already finished.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -45,6 +46,8 @@ main() {
     [ -z "$only" ] || [ "$only" = send ] && kill_rounds send
     prepare_archive
     [ -z "$only" ] || [ "$only" = rewind ] && kill_rounds rewind
+    prepare_garbage
+    [ -z "$only" ] || [ "$only" = prune ] && kill_rounds prune
     return 0
 }
 
@@ -78,6 +81,19 @@ prepare_archive() {
     vectra_in "$work/archived" import c --jsonl "$work/points.jsonl" --batch "$((rows / 20))" --json >"$work/acks"
     half_time=$(grep -o "\"event\":\"ack\".*\"last_row\":$((rows / 2 - 1))[,}].*" "$work/acks" | grep -o '"commit_time":"[^"]*"' | cut -d'"' -f4)
     [ -n "$half_time" ] || die "no batch ended with half of the points"
+}
+
+# An archive with manifests, extents and backups that nothing needs any more: every point was written four times.
+prepare_garbage() {
+    vectra_in "$work/written" collections create c --dim "$dim" --distance euclid --quiet >/dev/null
+    vectra_in "$work/written" archive enable c --to "$work/garbage" --quiet >/dev/null
+    for _ in 1 2 3 4; do
+        vectra_in "$work/written" import c --jsonl "$work/points.jsonl" --quiet >/dev/null
+        vectra_in "$work/written" collections backup c --destination "$work/garbage" --full --wait --quiet >/dev/null 2>&1
+    done
+    vectra_in "$work/written" archive run --once --quiet >/dev/null
+    # What is left of the window is the end of the history.
+    sleep 1.1
 }
 
 # whole_run WHAT: prints how many milliseconds the fastest of three runs takes that nobody kills, and checks what they leave.
@@ -261,6 +277,31 @@ after_rewind() {
     [ "$found" = "$rows" ] || [ "$found" = "$((rows / 2))" ] || return 1
     start_rewind again >/dev/null 2>"$work/again" || return 1
     [ "$(check_points "$work/round/data" c "$((rows / 2))")" = "$((rows / 2))" ] || return 1
+}
+
+before_prune() {
+    rm -rf "$work/round"
+    mkdir -p "$work/round"
+    cp -r "$work/garbage" "$work/round/archive"
+    [[ $1 == *[13579] ]] || collect_garbage again >/dev/null
+}
+
+collect_garbage() {
+    exec_or_run "$1" archive prune "$work/round/archive" --keep-window 1s --keep-full 1 --grace 0s --json
+}
+
+start_prune() {
+    collect_garbage "$1"
+}
+
+after_prune() {
+    vectra_in "$work/round/first" restore c --source "$work/round/archive" --latest --wait --quiet >/dev/null || return 1
+    check_points "$work/round/first" c "$rows" >/dev/null || return 1
+    collect_garbage again >/dev/null || return 1
+    collect_garbage again >/dev/null || return 1
+    [ "$(du -s "$work/round/archive" | cut -f1)" -lt "$(du -s "$work/garbage" | cut -f1)" ] || return 1
+    vectra_in "$work/round/other" restore c --source "$work/round/archive" --latest --wait --quiet >/dev/null || return 1
+    check_points "$work/round/other" c "$rows" >/dev/null || return 1
 }
 
 # acknowledged_rows: prints how many rows the killed import acknowledged; a line that the kill cut off acknowledges nothing.
