@@ -1,5 +1,6 @@
 //! The targets: what takes bytes from outside, one file each.
 
+pub mod archive;
 pub mod canary;
 pub mod catalog;
 pub mod field_index;
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     field_index::TARGET,
     manifest::TARGET,
     snapshot::TARGET,
+    archive::TARGET,
     catalog::TARGET,
     npy::TARGET,
     vecs::TARGET,

@@ -35,6 +35,11 @@ fn hold(targets: &[&str], runs: u64) {
 }
 
 #[test]
+fn small_objects_of_archives_hold() {
+    hold(&["archive"], RUNS);
+}
+
+#[test]
 fn logs_and_payloads_hold() {
     hold(&["log", "payload"], RUNS);
 }
