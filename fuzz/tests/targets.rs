@@ -87,8 +87,21 @@ fn what_was_found_once_holds_now() {
 
 #[test]
 fn every_target_is_in_a_test_above() {
-    let known =
-        ["log", "payload", "segment", "field-index", "manifest", "snapshot", "catalog", "npy", "fvecs", "jsonl", "filter", "operations"];
+    let known = [
+        "log",
+        "payload",
+        "segment",
+        "field-index",
+        "manifest",
+        "snapshot",
+        "archive",
+        "catalog",
+        "npy",
+        "fvecs",
+        "jsonl",
+        "filter",
+        "operations",
+    ];
     let all: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(all, known);
 }
