@@ -1,6 +1,7 @@
 //! Times as users read and write them: RFC 3339 with an offset, or relative to now.
 
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Formats microseconds since 1970 as RFC 3339 in UTC with microseconds: `2026-11-20T23:16:57.000001Z`.
 ///
@@ -11,6 +12,12 @@ pub fn format_time(micros: u64) -> String {
         .ok()
         .and_then(|micros| Timestamp::from_microsecond(micros).ok())
         .map_or_else(|| format!("{micros} us"), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+}
+
+/// Gives a length of time in microseconds, as clocks count; what is too long for them is as long as they go.
+#[must_use]
+pub fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A moment that a user named.

@@ -54,6 +54,14 @@ pub struct SentBytes {
     pub manifests: u64,
 }
 
+impl SentBytes {
+    /// Adds everything up.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.log + self.whole + self.segments + self.codes + self.adjacency + self.manifests
+    }
+}
+
 /// What a pass did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PassReport {

@@ -7,7 +7,7 @@ pub mod identity;
 pub mod look;
 pub mod marker;
 pub mod plan;
-mod send;
+pub(crate) mod send;
 mod surroundings;
 
 pub use create::{BackupReport, BackupRequest, backup};

@@ -49,7 +49,7 @@ pub fn fork(
 
 /// Finds the end of the last operation that this log and the archive's share.
 fn common_end(archive: &Archive, collection: &Collection, timeline: Timeline) -> Result<Lsn> {
-    let listing = Listing::read_below(&*archive.store, &format!("timelines/{timeline}/"))?;
+    let listing = Listing::read_timeline(&*archive.store, timeline)?;
     let version = collection.version();
     let end = version.lsn_end;
     let origin = version.manifest.ancestry.last().map_or(0, |span| span.from);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::Database;
 use engine::error::Result;
-use engine::ids::{Incarnation, Lsn, Timeline};
+use engine::ids::{Incarnation, Timeline};
 use platform::object_store::ObjectStore;
 
 use crate::Progress;
@@ -54,10 +54,9 @@ pub fn take_over_collection(
     let incarnation = Incarnation::draw(&*world.random);
     let claim = Claim { database: database.id()?, incarnation: Some(incarnation), reason: PROMOTED_REASON };
     let takeover = take_over(&archive, &*world.random, old, &claim, Permission::Probed(&probed))?;
-    let target = target(takeover.fork);
     let order = RestoreRequest {
         name: request.name,
-        target,
+        target: Target::Lsn(takeover.fork),
         timeline: Some(old),
         new_name: request.new_name,
         replace: request.replace,
@@ -68,10 +67,6 @@ pub fn take_over_collection(
         lazy: None,
     };
     restore(database, store, &order, progress)
-}
-
-fn target<'a>(fork: Lsn) -> Target<'a> {
-    Target::Lsn(fork)
 }
 
 /// Finds the timeline of a name that nobody has sealed.

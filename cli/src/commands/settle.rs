@@ -4,6 +4,7 @@ use super::session::Session;
 use crate::args::SettleArgs;
 use crate::exit::Failure;
 use crate::output::{Progress, Unit};
+use crate::time::micros;
 use engine::collection::Step;
 use engine::collection::indexer::{Goal, Threads};
 use engine::{Collection, Database, ErrorKind, Incarnation};
@@ -28,7 +29,6 @@ impl Deadline {
     /// Starts to count now.
     pub fn after(session: &Session<'_>, timeout: Option<Duration>) -> Self {
         let now = session.world.clock.monotonic_micros();
-        let micros = |timeout: Duration| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         Self { at: timeout.map(|timeout| (now.saturating_add(micros(timeout)), timeout)) }
     }
 

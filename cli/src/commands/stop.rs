@@ -1,6 +1,7 @@
 //! What ends a backup, a check or a restore before it is done: Ctrl-C, or time that ran out. Noticed between two objects.
 
 use crate::exit::Failure;
+use crate::time::micros;
 use engine::ErrorKind;
 use platform::World;
 use platform::clock::Clock;
@@ -24,7 +25,6 @@ impl Stop {
     pub fn begin(world: &World, timeout: Option<Duration>, hint: &'static str) -> Result<Self, Failure> {
         super::optimize::catch_interrupts()?;
         let now = world.clock.monotonic_micros();
-        let micros = |timeout: Duration| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         let deadline = timeout.map(|timeout| (now.saturating_add(micros(timeout)), timeout));
         Ok(Self { clock: world.clock.clone(), deadline, hint })
     }

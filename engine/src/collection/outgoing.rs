@@ -45,8 +45,7 @@ impl Collection {
         };
         let (bytes, sealed) = (file.record_bytes()?, file.sealed);
         let at = (from - sealed.name.start) as usize;
-        let mut found = outgoing::cut(sealed.name, from, sealed.end, len_max, &mut |len| Ok(bytes.slice(at..at + len as usize)))?;
-        found.ends_file = found.end() == sealed.end;
+        let found = outgoing::cut(sealed.name, from, sealed.end, len_max, &mut |len| Ok(bytes.slice(at..at + len as usize)))?;
         Ok(Some(found))
     }
 

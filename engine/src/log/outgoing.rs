@@ -25,8 +25,6 @@ pub struct Outgoing {
     pub operations: u64,
     /// The largest number that a client gave one of them; 0 where none did.
     pub client_sequence: u64,
-    /// Whether they end with their file, and that file is sealed.
-    pub ends_file: bool,
 }
 
 impl Outgoing {
@@ -67,11 +65,10 @@ pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) 
         file.read_exact_at(&mut bytes, name.offset(from))?;
         Ok(Bytes::from(bytes))
     });
-    let mut found = found.map_err(|error| {
+    let found = found.map_err(|error| {
         let at = error.offset.unwrap_or(from).max(from);
         error.with_file(file.path()).with_offset(name.offset(at))
     })?;
-    found.ends_file = file_end == Some(found.end());
     Ok(Some(found))
 }
 
@@ -152,7 +149,6 @@ fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Optio
                 commit_time: record.head.commit_time,
                 operations,
                 client_sequence: sequence,
-                ends_file: false,
             });
         }
     }

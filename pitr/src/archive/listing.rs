@@ -62,6 +62,14 @@ impl Listing {
         Ok(Listing::of(listed.into_iter().map(|meta| (meta.key, meta.size))))
     }
 
+    /// Lists what there is of a timeline.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn read_timeline(store: &dyn ObjectStore, timeline: Timeline) -> Result<Self> {
+        Self::read_below(store, &format!("timelines/{timeline}/"))
+    }
+
     /// Sorts keys and sizes.
     #[must_use]
     pub fn of(keys: impl Iterator<Item = (String, u64)>) -> Self {

@@ -6,18 +6,18 @@ use engine::ids::Lsn;
 use engine::manifest::Span;
 use platform::object_store::PutOutcome;
 
-use super::logs::{Outbox, list};
+use super::logs::Outbox;
 use super::{EXTENT_BYTES, PassReport};
 use crate::archive::extent::{self, ExtentRef};
 use crate::archive::extent_stream::stream_extent;
 use crate::archive::stored::store_error;
-use crate::archive::{Archive, Key};
+use crate::archive::{Archive, Key, Listing};
 
 /// Brings the archive to hold every stretch of these timelines from a position on.
 pub(super) fn send(archive: &Archive, history: &[Span], from: Lsn, outbox: &dyn Outbox, report: &mut PassReport) -> Result<()> {
     for span in history {
         let end = span.to.ok_or_else(|| Error::internal("only the last timeline of a history is open"))?;
-        let listing = list(archive, span.timeline)?;
+        let listing = Listing::read_timeline(&*archive.store, span.timeline)?;
         let mut at = listing.reached(span.timeline, span.from.max(from));
         while at < end {
             let chunk = outbox.operations(at, EXTENT_BYTES)?.ok_or_else(|| Error::internal("a history has no hole"))?;

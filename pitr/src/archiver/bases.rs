@@ -11,11 +11,11 @@ use platform::object_store::PutOutcome;
 
 use super::{Life, PassReport};
 use crate::archive::base::{BaseFile, put_base, read_base};
-use crate::archive::extent_stream::stream_object;
 use crate::archive::stored::{self, JSON_VERSION, store_error};
-use crate::archive::{Archive, Key, Listing, ObjectName};
+use crate::archive::{Archive, Key, Listing};
 use crate::backup::format::{ManifestEntry, ObjectEntry};
 use crate::backup::plan::{NeededObject, objects_of};
+use crate::backup::send::holds_object;
 
 /// Names that are tried for one object.
 const ATTEMPTS_MAX: u8 = 8;
@@ -114,22 +114,11 @@ fn send_object(archive: &Archive, snapshot: &Snapshot, life: &Life, needed: &Nee
             };
             *sent += bytes;
         }
-        if put == PutOutcome::Created || was_sent(archive, name, needed)? {
+        if put == PutOutcome::Created || holds_object(archive, &Key::Object(name), needed)? {
             return Ok(entry(name));
         }
     }
     Err(Error::corrupt("every name for an object is taken by something else").with_object(id.to_string()))
-}
-
-/// Says whether an earlier pass of this run sent an object whole.
-fn was_sent(archive: &Archive, name: ObjectName, needed: &NeededObject) -> Result<bool> {
-    let key = Key::Object(name);
-    let size = archive.store.head(&key.to_string()).map_err(|e| store_error(&e))?;
-    if size != Some(needed.bytes) {
-        return Ok(false);
-    }
-    let (actual, stated) = stream_object(archive, &key, needed.bytes, &mut |_| Ok(()))?;
-    Ok(actual == needed.blake3 && stated == needed.blake3)
 }
 
 /// Puts a manifest; what lies there under its name already has to be the same bytes.

@@ -12,7 +12,7 @@ use engine::log::Outgoing;
 use engine::manifest::Span;
 
 use super::{Archiver, EXTENT_BYTES, PassReport, ancestors};
-use crate::archive::{Archive, Listing};
+use crate::archive::Archive;
 use crate::fence::appender::Appender;
 use crate::fence::drive::{LogSource, append_extent, open_appender, raise_boundary};
 
@@ -156,9 +156,4 @@ fn keep(database: &Database, dir: &Path, archive: String, reached: Reached) -> R
     let mut kept = Archived::read(&*world.fs, dir)?;
     kept.archives.insert(archive, reached);
     kept.write(world, dir)
-}
-
-/// Lists what an archive has of a timeline.
-pub(super) fn list(archive: &Archive, timeline: Timeline) -> Result<Listing> {
-    Listing::read_below(&*archive.store, &format!("timelines/{timeline}/"))
 }

@@ -32,7 +32,7 @@ pub fn fetch_lost(
 ) -> Result<u64> {
     let kept = Archived::read(&*world.fs, noted)?.lsn();
     let local = local_end(world, dir, from)?;
-    let listed = store.and_then(|store| Ok((Archive::open(&store)?, Listing::read_below(&*store, &format!("timelines/{timeline}/"))?)));
+    let listed = store.and_then(|store| Ok((Archive::open(&store)?, Listing::read_timeline(&*store, timeline)?)));
     let (archive, listing) = match listed {
         Ok(listed) => listed,
         // Nothing was ever archived there.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::codec::checksum::{Hash, Hasher};
+use engine::codec::checksum::Hash;
 use platform::random::Random;
 
 use crate::archive::{ObjectName, base::BaseFile};
@@ -38,13 +38,7 @@ impl ObjectNames {
 
     /// Gives the name under which an object is sent.
     pub fn fresh(&self, blake3: Hash, attempt: u8) -> ObjectName {
-        let mut hasher = Hasher::new();
-        hasher.update(&self.nonce.0);
-        hasher.update(&blake3.0);
-        hasher.update(&[attempt]);
-        let mut name = [0; 16];
-        name.copy_from_slice(&hasher.finish().0[..16]);
-        ObjectName(name)
+        self.nonce.of_upload(blake3, attempt)
     }
 
     /// Knows the objects of the newest base, and no others.

@@ -17,7 +17,7 @@ pub(super) fn compact(archive: &Archive, collection: &Collection) -> Result<Sent
     let mut sent = SentBytes::default();
     let (snapshot, _pin) = collection.pinned_snapshot()?;
     let timeline = snapshot.manifest().timeline();
-    let listing = Listing::read_below(&*archive.store, &format!("timelines/{timeline}/"))?;
+    let listing = Listing::read_timeline(&*archive.store, timeline)?;
     for range in snapshot.log_ranges()?.iter().filter(|range| range.timeline == timeline && range.blake3.is_some()) {
         let parts = listing.extents.get(&timeline).map_or(0, |extents| extents.range(range.start..range.end).count());
         let is_whole = listing.whole.get(&timeline).is_some_and(|whole| whole.get(&range.start).is_some_and(|w| w.end >= range.end));

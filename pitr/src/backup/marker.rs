@@ -1,6 +1,6 @@
 //! The mark of an attempt: put before anything is sent, removed once the backup is complete; a later attempt of the same id goes on from it.
 
-use engine::codec::checksum::{Hash, Hasher};
+use engine::codec::checksum::Hash;
 use engine::error::Result;
 use platform::random::Random;
 use serde::{Deserialize, Serialize};
@@ -63,12 +63,6 @@ impl Marker {
     /// Gives the name under which this attempt sends an object; `number` counts names that turned out to hold something else.
     #[must_use]
     pub fn object_name(&self, blake3: Hash, number: u8) -> ObjectName {
-        let mut hasher = Hasher::new();
-        hasher.update(&self.nonce.0);
-        hasher.update(&blake3.0);
-        hasher.update(&[number]);
-        let mut name = [0; 16];
-        name.copy_from_slice(&hasher.finish().0[..16]);
-        ObjectName(name)
+        self.nonce.of_upload(blake3, number)
     }
 }

@@ -154,7 +154,7 @@ impl Sender<'_> {
                     self.advance(needed.bytes);
                     return Ok(name);
                 }
-                PutOutcome::Exists if self.was_sent(&Key::Object(name), needed)? => {
+                PutOutcome::Exists if holds_object(self.destination(), &Key::Object(name), needed)? => {
                     self.advance(needed.bytes);
                     return Ok(name);
                 }
@@ -165,16 +165,16 @@ impl Sender<'_> {
         let error = Error::corrupt("every name for an object is taken by something else").with_object(needed.id.to_string());
         Err(error.with_hint("the location is being damaged: check the medium, and back up to another one"))
     }
+}
 
-    /// Says whether an earlier attempt sent an object whole.
-    fn was_sent(&self, key: &Key, needed: &NeededObject) -> Result<bool> {
-        let size = self.destination().store.head(&key.to_string()).map_err(|e| store_error(&e))?;
-        if size != Some(needed.bytes) {
-            return Ok(false);
-        }
-        let (actual, stated) = stream_object(self.destination(), key, needed.bytes, &mut |_| Ok(()))?;
-        Ok(actual == needed.blake3 && stated == needed.blake3)
+/// Says whether an earlier attempt sent an object whole.
+pub(crate) fn holds_object(archive: &Archive, key: &Key, needed: &NeededObject) -> Result<bool> {
+    let size = archive.store.head(&key.to_string()).map_err(|e| store_error(&e))?;
+    if size != Some(needed.bytes) {
+        return Ok(false);
     }
+    let (actual, stated) = stream_object(archive, key, needed.bytes, &mut |_| Ok(()))?;
+    Ok(actual == needed.blake3 && stated == needed.blake3)
 }
 
 fn damaged(error: Error) -> Error {

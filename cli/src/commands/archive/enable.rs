@@ -5,6 +5,7 @@ use crate::commands::archiving;
 use crate::commands::session::Session;
 use crate::exit::Failure;
 use crate::output::bytes;
+use crate::time::micros;
 use engine::ErrorKind;
 use engine::catalog::{ArchiveSettings, Durability};
 use serde_json::json;
@@ -31,7 +32,7 @@ pub(in crate::commands) fn run(session: &Session<'_>, args: &ArchiveEnable) -> R
                 DurabilityArg::Archive => Durability::Archive,
             },
             backlog_limit: args.backlog_limit,
-            delay: u64::try_from(args.delay.as_micros()).unwrap_or(u64::MAX),
+            delay: micros(args.delay),
         };
         database.set_archive(&name, Some(settings))?;
         archiving::finish(session, database)
@@ -40,6 +41,5 @@ pub(in crate::commands) fn run(session: &Session<'_>, args: &ArchiveEnable) -> R
     if session.out.is_json() {
         return session.out.result_json(&json!({"name": args.name, "archived": true, "url": location.to_string(), "sent": sent}));
     }
-    let all = sent.log + sent.segments + sent.codes + sent.adjacency + sent.manifests;
-    session.out.result(&format!("{} is archived to {location}: {} sent, everything up to now is there", args.name, bytes(all)))
+    session.out.result(&format!("{} is archived to {location}: {} sent, everything up to now is there", args.name, bytes(sent.total())))
 }

@@ -5,11 +5,10 @@ use crate::commands::destination::{Location, Reach, show_bytes};
 use crate::commands::stop::Stop;
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
-use crate::time::format_time;
+use crate::time::{format_time, micros};
 use pitr::archive::retention::{KeptHistory, Policy};
 use pitr::prune::{PruneReport, PruneRequest, prune};
 use platform::World;
-use std::time::Duration;
 
 const STOPPED_HINT: &str = "nothing that is needed was touched: run the command again";
 
@@ -19,7 +18,6 @@ pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchivePr
     let source = Location::parse(&args.source, &Reach::of(globals))?;
     let stop = Stop::begin(&world, args.wait.wait_timeout, STOPPED_HINT)?;
     let store = stop.guard(source.open_source(&world)?);
-    let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
     let number = |keep: Option<u32>| keep.map(|keep| keep as usize);
     let policy = Policy {
         keep_window: Some(micros(args.keep_window)),

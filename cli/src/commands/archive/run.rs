@@ -6,8 +6,9 @@ use crate::commands::optimize::catch_interrupts;
 use crate::commands::session::Session;
 use crate::exit::Failure;
 use crate::output::bytes;
+use crate::time::micros;
 use engine::{Database, ErrorKind};
-use pitr::archiver::{PassReport, SentBytes};
+use pitr::archiver::PassReport;
 use serde_json::json;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(in crate::commands) fn run(session: &Session<'_>, args: &ArchiveRun) -> Resu
         if args.once {
             return Ok(());
         }
-        let until = session.world.clock.monotonic_micros() + u64::try_from(args.every.as_micros()).unwrap_or(u64::MAX / 2);
+        let until = session.world.clock.monotonic_micros().saturating_add(micros(args.every));
         while session.world.clock.monotonic_micros() < until {
             if platform::process::interrupted() {
                 return Err(Failure::new(ErrorKind::Interrupted, "interrupted").with_hint("what was sent stays; run it again at any time"));
@@ -52,8 +53,7 @@ fn passes(kind: ErrorKind) -> bool {
 }
 
 fn print(session: &Session<'_>, args: &ArchiveRun, url: &str, report: &PassReport) -> Result<(), Failure> {
-    let SentBytes { log, whole, segments, codes, adjacency, manifests } = report.sent;
-    let all = log + whole + segments + codes + adjacency + manifests;
+    let all = report.sent.total();
     if !args.once && all == 0 {
         return Ok(());
     }

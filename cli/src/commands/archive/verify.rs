@@ -7,7 +7,7 @@ use crate::commands::stop::Stop;
 use crate::commands::temporary::Temporary;
 use crate::exit::Failure;
 use crate::output::{Output, bytes, count};
-use crate::time::format_time;
+use crate::time::{format_time, micros};
 use pitr::archive_verify::{ArchiveVerifyReport, ArchiveVerifyRequest, VerifiedHistory, verify_archive};
 use pitr::{Level, Scratch};
 use platform::World;
@@ -26,7 +26,7 @@ pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchiveVe
     let place = (level == Level::Restore).then(|| Temporary::make(&world, &std::env::temp_dir(), "verify")).transpose()?;
     let request = ArchiveVerifyRequest {
         level,
-        max_age: args.max_age.map(|age| u64::try_from(age.as_micros()).unwrap_or(u64::MAX)),
+        max_age: args.max_age.map(micros),
         notes: args.max_age.is_some(),
         candidates: source.candidates(&world, &[])?,
         scratch: place.as_ref().map(|place| Scratch { world: world.clone(), dir: place.path().join("database") }),
