@@ -10,6 +10,7 @@ mod candidates;
 mod check;
 mod connect;
 mod extend;
+mod filtered;
 mod layout;
 mod level;
 mod params;
@@ -24,9 +25,10 @@ pub use crate::codes::LayoutError;
 pub use build::{BuildError, Progress, build};
 pub use check::{Offence, Report, check};
 pub use extend::{REMOVED, merge};
+pub use filtered::search_filtered;
 pub use layout::{GraphShape, GraphView};
 pub use params::{MAX_NODES, Params};
-pub use search::{Scratch, search, search_filtered};
+pub use search::{Scratch, search};
 
 /// Runs the jobs of a build, on threads of the caller's choice.
 pub trait Executor: Sync {

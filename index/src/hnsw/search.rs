@@ -1,12 +1,11 @@
 //! The walk: from the entry down to the neighbours of a query.
 
 use super::candidates::{Key, Pool};
+use super::filtered::Buffers;
 use super::layout::GraphView;
 use super::visited::Visited;
 use crate::codes::{CodeQuery, CodesView};
 use crate::simd::{Kernels, prefetch};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Nodes expanded at once: the second one's list and rows are on their way while the first one's are
 /// scored. Two give a little more recall at small `ef` and a few percent more speed than one; three lose.
@@ -19,11 +18,11 @@ type Step = [Option<u32>; STEP];
 pub struct Scratch {
     visited: Visited,
     pool: Pool,
-    frontier: BinaryHeap<Reverse<Key>>,
     ids: Vec<u32>,
     distances: Vec<i32>,
     found: Vec<(i32, u32)>,
-    visits: usize,
+    pub(super) visits: usize,
+    pub(super) filtered: Buffers,
 }
 
 impl Scratch {
@@ -67,37 +66,6 @@ pub fn search<'s>(
     &scratch.found
 }
 
-/// Like [`search`], over the nodes that `accept` takes. The others are walked through but not collected,
-/// and the walk goes on until `ef` are collected and nothing nearer is in sight, the graph is exhausted,
-/// or about `max_visits` distances were computed ([`Scratch::visits`] tells).
-///
-/// # Panics
-///
-/// Like [`search`].
-#[expect(clippy::too_many_arguments, reason = "a search and its filter; a struct of them would be used once")]
-pub fn search_filtered<'s>(
-    kernels: &Kernels,
-    graph: &GraphView<'_>,
-    codes: &CodesView<'_>,
-    query: CodeQuery<'_>,
-    ef: usize,
-    accept: impl Fn(u32) -> bool,
-    max_visits: usize,
-    scratch: &'s mut Scratch,
-) -> &'s [(i32, u32)] {
-    let walk = Walk { kernels, graph: *graph, codes };
-    scratch.visits = 0;
-    scratch.found.clear();
-    if ef == 0 {
-        return &scratch.found;
-    }
-    if let Some(entry) = walk.descend(query, 0, scratch) {
-        walk.nearest_accepted(query, entry, ef.min(codes.count()), &accept, max_visits, scratch);
-        scratch.found.extend(scratch.pool.keys().iter().map(|key| (key.distance(), key.node())));
-    }
-    &scratch.found
-}
-
 impl Walk<'_> {
     /// The nearest node that a greedy walk finds above `level`: where the search of `level` begins.
     pub(super) fn descend(&self, query: CodeQuery<'_>, level: usize, scratch: &mut Scratch) -> Option<Key> {
@@ -134,48 +102,6 @@ impl Walk<'_> {
                 if scratch.pool.insert(Key::new(*distance, *id)) {
                     self.prefetch_list(*id);
                 }
-            }
-        }
-    }
-
-    /// As [`Walk::nearest`] on level 0, where the pool holds accepted nodes only.
-    fn nearest_accepted(
-        &self,
-        query: CodeQuery<'_>,
-        start: Key,
-        ef: usize,
-        accept: &impl Fn(u32) -> bool,
-        max_visits: usize,
-        scratch: &mut Scratch,
-    ) {
-        scratch.pool.reset(ef);
-        scratch.visited.reset(self.codes.count());
-        scratch.frontier.clear();
-        scratch.visited.insert(start.node());
-        scratch.frontier.push(Reverse(start));
-        if accept(start.node()) {
-            scratch.pool.insert(start);
-        }
-        while scratch.visits < max_visits {
-            // What the pool has no place for stays without: it only gets nearer.
-            let wanted = |nearest: &Reverse<Key>| !scratch.pool.is_full_before(nearest.0);
-            let step: Step = std::array::from_fn(|_| scratch.frontier.pop().filter(wanted).map(|nearest| nearest.0.node()));
-            if step[0].is_none() {
-                return;
-            }
-            self.score_neighbours(query, step, 0, scratch);
-            for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
-                let key = Key::new(*distance, *id);
-                if scratch.pool.is_full_before(key) {
-                    continue;
-                }
-                scratch.frontier.push(Reverse(key));
-                if accept(*id) {
-                    scratch.pool.insert(key);
-                }
-            }
-            if let Some(Reverse(next)) = scratch.frontier.peek() {
-                self.prefetch_list(next.node());
             }
         }
     }
