@@ -2,22 +2,19 @@
 
 use index::{Kernels, TopK};
 
-use super::filter::{SegmentFilter, tail_row_passes};
+use super::filter::SegmentFilter;
 use super::version::{Version, vector_part};
 use crate::batch::check_vector;
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::payload::Filter;
 use crate::schema::{Distance, Numbers};
-use crate::segment::search::exact_distances;
 use crate::segment::{SearchContext, SearchScratch, VectorPart, search_part, search_rows};
 
 /// Collections up to this size are searched exactly unless a walk is asked for.
 const EXACT_POINTS_MAX: u64 = 20_000;
 /// Candidates of a walk when nothing else is asked for.
 const EF_DEFAULT: usize = 64;
-/// Rows of the tail that are compared at once.
-const TAIL_BATCH: usize = 256;
 /// A filter that at most this share of a segment's rows may pass is answered by comparing those rows exactly.
 const SCAN_SHARE: u32 = 10;
 /// So few possible rows are always compared exactly.
@@ -59,12 +56,12 @@ pub struct SearchHit {
 }
 
 /// A request made ready: the vector's description and the query in the form that distances are computed with.
-struct Query {
-    spec: VectorPart,
+pub(super) struct Query {
+    pub(super) spec: VectorPart,
     distance: Distance,
-    vector: Vec<f32>,
-    top: usize,
-    ef: Option<usize>,
+    pub(super) vector: Vec<f32>,
+    pub(super) top: usize,
+    pub(super) ef: Option<usize>,
 }
 
 impl Version {
@@ -128,33 +125,5 @@ impl Version {
         };
         hits.into_iter().for_each(|hit| top.push(hit.distance, hit.id));
         filter.map_or(Ok(()), SegmentFilter::finish)
-    }
-
-    fn search_tail(&self, kernels: &Kernels, request: &SearchRequest<'_>, query: &Query, top: &mut TopK<PointId>) -> Result<()> {
-        let (mut ids, mut rows) = (Vec::with_capacity(TAIL_BATCH), Vec::with_capacity(TAIL_BATCH));
-        let mut distances = Vec::with_capacity(TAIL_BATCH);
-        let mut flush = |ids: &mut Vec<PointId>, rows: &mut Vec<&[u8]>| {
-            exact_distances(kernels, &query.spec, &query.vector, rows, &mut distances);
-            ids.drain(..).zip(&distances).for_each(|(id, &distance)| top.push(distance, id));
-            rows.clear();
-        };
-        for record in self.tail_records() {
-            for row in 0..record.rows() {
-                let seen = record.is_visible(request.part, row, self.lsn_end);
-                let passes = match request.filter {
-                    Some(filter) if seen => tail_row_passes(self, record, row, filter)?,
-                    _ => seen,
-                };
-                if let Some(vector) = record.vector(request.part, row).filter(|_| passes) {
-                    ids.push(record.ids[row as usize]);
-                    rows.push(vector);
-                    if rows.len() == TAIL_BATCH {
-                        flush(&mut ids, &mut rows);
-                    }
-                }
-            }
-        }
-        flush(&mut ids, &mut rows);
-        Ok(())
     }
 }
