@@ -15,6 +15,7 @@ pub mod publish;
 pub mod read;
 pub mod search;
 pub mod snapshot;
+mod tail_search;
 pub mod version;
 pub mod write;
 
