@@ -26,7 +26,7 @@ pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
 pub use search::{AsOfArgs, SearchArgs};
-pub use values::{Datatype, Distance, IndexKind, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
+pub use values::{Datatype, Distance, IndexKind, Memory, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
 
 const ROOT_HELP: &str = "\
 Examples:

@@ -16,6 +16,8 @@ pub const FIELDS_MAX: usize = 256;
 pub const NAME_LEN_MAX: usize = 255;
 /// Largest part of a segment's graph degree that a schema may ask for.
 const M_MAX: u32 = 128;
+/// Largest effort of a graph build that a schema may ask for.
+const EF_CONSTRUCTION_MAX: u32 = 4096;
 
 /// How near two vectors are, as users say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +85,58 @@ impl Numbers {
 pub enum IndexKind {
     /// A graph.
     Hnsw,
+    /// Lists of near vectors in 1-bit codes.
+    Ivf,
     /// None: codes are scanned.
     Flat,
+}
+
+impl IndexKind {
+    /// Every kind, in the order of help and documents.
+    pub const ALL: [IndexKind; 3] = [IndexKind::Hnsw, IndexKind::Ivf, IndexKind::Flat];
+
+    /// Names the kind as schemas do.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            IndexKind::Hnsw => "hnsw",
+            IndexKind::Ivf => "ivf",
+            IndexKind::Flat => "flat",
+        }
+    }
+}
+
+/// What the searches of a vector may keep in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// Whatever makes searches fast.
+    #[default]
+    Fast,
+    /// The graph and the codes as they are stored, and nothing beside them.
+    Compact,
+    /// Only the 1-bit codes of an `ivf` index; everything else is read where it lies on disk.
+    Low,
+}
+
+impl Memory {
+    /// Every mode, in the order of help and documents.
+    pub const ALL: [Memory; 3] = [Memory::Fast, Memory::Compact, Memory::Low];
+
+    /// Names the mode as schemas do.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Memory::Fast => "fast",
+            Memory::Compact => "compact",
+            Memory::Low => "low",
+        }
+    }
+
+    /// Serde: schemas of before there were modes stay byte for byte what they are.
+    fn is_fast(&self) -> bool {
+        *self == Memory::Fast
+    }
 }
 
 /// Parameters of a vector's index.
@@ -98,11 +150,61 @@ pub struct IndexParams {
     pub ef_construction: u32,
     /// Seed of the build; the same rows and seed give the same bytes.
     pub seed: u64,
+    /// What searches may keep in memory; `low` goes with the kind `ivf` and no other.
+    #[serde(default, skip_serializing_if = "Memory::is_fast")]
+    pub memory: Memory,
 }
 
 impl Default for IndexParams {
     fn default() -> Self {
-        IndexParams { kind: IndexKind::Hnsw, m: 16, ef_construction: 128, seed: 42 }
+        IndexParams { kind: IndexKind::Hnsw, m: 16, ef_construction: 128, seed: 42, memory: Memory::Fast }
+    }
+}
+
+impl IndexParams {
+    /// Gives the parameters with a memory mode, and the kind of index that goes with it where the present one does not.
+    #[must_use]
+    pub fn with_memory(self, memory: Memory) -> Self {
+        let kind = match (memory, self.kind) {
+            (Memory::Low, _) => IndexKind::Ivf,
+            (_, IndexKind::Ivf) => IndexKind::Hnsw,
+            (_, kind) => kind,
+        };
+        IndexParams { kind, memory, ..self }
+    }
+
+    /// Gives the parameters with a kind of index, and the memory mode that goes with it where the present one does not.
+    #[must_use]
+    pub fn with_kind(self, kind: IndexKind) -> Self {
+        let memory = match (kind, self.memory) {
+            (IndexKind::Ivf, _) => Memory::Low,
+            (_, Memory::Low) => Memory::Fast,
+            (_, memory) => memory,
+        };
+        IndexParams { kind, memory, ..self }
+    }
+
+    /// Checks limits, and that kind and memory mode go together.
+    ///
+    /// # Errors
+    /// `InvalidInput` saying what is possible.
+    pub fn check(&self) -> Result<()> {
+        if self.m < 2 || self.m > M_MAX {
+            return Err(Error::invalid("the m of an index is out of bounds").with_expected(format!("2 to {M_MAX}"), self.m));
+        }
+        if self.ef_construction > EF_CONSTRUCTION_MAX {
+            return Err(Error::invalid("the ef_construction of an index is out of bounds")
+                .with_expected(format!("at most {EF_CONSTRUCTION_MAX}"), self.ef_construction));
+        }
+        if (self.kind == IndexKind::Ivf) != (self.memory == Memory::Low) {
+            return Err(Error::invalid("the kind of the index and its memory mode do not go together")
+                .with_expected(
+                    "\"ivf\" with \"low\", or \"hnsw\" or \"flat\" with \"fast\" or \"compact\"",
+                    format!("\"{}\" with \"{}\"", self.kind.name(), self.memory.name()),
+                )
+                .with_hint("give only one of the two: the other follows"));
+        }
+        Ok(())
     }
 }
 
@@ -192,6 +294,13 @@ impl Schema {
         &self.vectors[part - 1]
     }
 
+    /// Says whether stored rows of another schema are rows of this one: the same vectors, however they are indexed.
+    #[must_use]
+    pub fn has_the_vectors_of(&self, other: &Schema) -> bool {
+        let as_stored = |vector: &VectorSchema| VectorSchema { index: IndexParams::default(), ..vector.clone() };
+        self.vectors.iter().map(as_stored).eq(other.vectors.iter().map(as_stored))
+    }
+
     /// Checks every limit.
     ///
     /// # Errors
@@ -212,10 +321,7 @@ impl Schema {
             if vector.dim == 0 || vector.dim > DIM_MAX {
                 return Err(Error::invalid("a vector has a dimension out of bounds").with_expected(format!("1 to {DIM_MAX}"), vector.dim));
             }
-            if vector.index.m < 2 || vector.index.m > M_MAX || vector.index.ef_construction > 4096 {
-                return Err(Error::invalid("index parameters out of bounds")
-                    .with_expected(format!("m from 2 to {M_MAX}, ef_construction to 4096"), vector.index.m));
-            }
+            vector.index.check()?;
             let unnamed_among_others = vector.name.is_empty() && self.vectors.len() > 1;
             if unnamed_among_others || vector.name.len() > NAME_LEN_MAX || self.vectors[..at].iter().any(|v| v.name == vector.name) {
                 return Err(Error::invalid("vector names must be different, and not empty where there are several")
@@ -293,6 +399,31 @@ mod tests {
     #[test]
     fn a_schema_reads_back() {
         assert_eq!(Schema::from_json(&sample().to_json()).unwrap(), sample());
+    }
+
+    #[test]
+    fn the_mode_that_was_always_there_is_not_written_and_others_are() {
+        let mut schema = sample();
+        assert!(!schema.to_json().contains("memory"), "{}", schema.to_json());
+        for memory in Memory::ALL {
+            schema.vectors[0].index = IndexParams::default().with_memory(memory);
+            assert_eq!(Schema::from_json(&schema.to_json()).unwrap(), schema);
+            assert_eq!(schema.to_json().contains(&format!("\"memory\":\"{}\"", memory.name())), memory != Memory::Fast);
+        }
+    }
+
+    #[test]
+    fn a_kind_and_a_memory_mode_that_do_not_go_together_are_refused_and_the_missing_one_follows() {
+        for kind in IndexKind::ALL {
+            IndexParams::default().with_kind(kind).check().unwrap();
+            for memory in Memory::ALL {
+                let params = IndexParams { kind, memory, ..IndexParams::default() };
+                let go_together = (kind == IndexKind::Ivf) == (memory == Memory::Low);
+                assert_eq!(params.check().is_ok(), go_together, "{params:?}");
+                params.clone().with_memory(memory).check().unwrap();
+                params.with_kind(kind).check().unwrap();
+            }
+        }
     }
 
     #[test]

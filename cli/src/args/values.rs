@@ -38,13 +38,50 @@ pub enum Datatype {
     U8,
 }
 
-/// Whether a search graph is built.
+/// What kind of index is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IndexKind {
     /// A graph: fast at any size, approximate
     Hnsw,
-    /// No graph: exact, every vector is read
+    /// Lists of near vectors: the least memory, approximate
+    Ivf,
+    /// None: the codes of all vectors are scanned
     Flat,
+}
+
+impl IndexKind {
+    /// Gives the kind as schemas have it.
+    #[must_use]
+    pub fn in_schema(self) -> engine::schema::IndexKind {
+        match self {
+            Self::Hnsw => engine::schema::IndexKind::Hnsw,
+            Self::Ivf => engine::schema::IndexKind::Ivf,
+            Self::Flat => engine::schema::IndexKind::Flat,
+        }
+    }
+}
+
+/// What searches may keep in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Memory {
+    /// Whatever makes them fast
+    Fast,
+    /// The graph and the codes as stored, no copies beside them
+    Compact,
+    /// 1-bit codes alone, with --index ivf
+    Low,
+}
+
+impl Memory {
+    /// Gives the mode as schemas have it.
+    #[must_use]
+    pub fn in_schema(self) -> engine::schema::Memory {
+        match self {
+            Self::Fast => engine::schema::Memory::Fast,
+            Self::Compact => engine::schema::Memory::Compact,
+            Self::Low => engine::schema::Memory::Low,
+        }
+    }
 }
 
 /// One named vector of a new collection: `NAME:DIM[:DISTANCE[:DATATYPE]]`.

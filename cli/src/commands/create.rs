@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::args::{CreateArgs, Datatype, Distance, IndexKind, VectorSpec};
 use crate::exit::Failure;
-use engine::schema::{self, Numbers};
+use engine::schema::Numbers;
 use engine::{Schema, VectorSchema};
 use serde_json::json;
 
@@ -37,9 +37,6 @@ fn vector(spec: &VectorSpec, index: IndexKind) -> VectorSchema {
         Datatype::U8 => Numbers::U8,
     };
     let mut vector = VectorSchema::dense(&spec.name, spec.dim, distance, datatype);
-    vector.index.kind = match index {
-        IndexKind::Hnsw => schema::IndexKind::Hnsw,
-        IndexKind::Flat => schema::IndexKind::Flat,
-    };
+    vector.index = vector.index.with_kind(index.in_schema());
     vector
 }

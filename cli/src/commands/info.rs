@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::output::{bytes, count};
 use crate::time::format_time;
 use engine::collection::{CollectionInfo, Version};
-use engine::schema::{IndexKind, Numbers};
+use engine::schema::Numbers;
 use engine::{Collection, Distance, VectorSchema};
 use pitr::lazy::Places;
 use serde_json::{Map, Value, json};
@@ -69,6 +69,7 @@ fn vector_json(vector: &VectorSchema) -> Value {
     json!({
         "dim": vector.dim, "distance": distance(vector), "datatype": datatype(vector), "index": index_kind(vector),
         "index_params": {"m": index.m, "ef_construction": index.ef_construction, "seed": index.seed},
+        "memory": index.memory.name(),
     })
 }
 
@@ -90,10 +91,7 @@ fn datatype(vector: &VectorSchema) -> &'static str {
 }
 
 fn index_kind(vector: &VectorSchema) -> &'static str {
-    match vector.index.kind {
-        IndexKind::Hnsw => "hnsw",
-        IndexKind::Flat => "flat",
-    }
+    vector.index.kind.name()
 }
 
 fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, aliases: &[String]) -> Vec<String> {

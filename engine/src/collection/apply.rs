@@ -47,7 +47,7 @@ impl Version {
 
     fn apply_schema(&mut self, record: &Record) -> Result<()> {
         let schema = Schema::from_json(record.json()?)?;
-        if schema.vectors != self.schema.vectors {
+        if !schema.has_the_vectors_of(&self.schema) {
             return Err(Error::corrupt("the log changes the vectors of the collection").with_offset(record.head.lsn));
         }
         self.schema = Arc::new(schema);
