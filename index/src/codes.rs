@@ -81,6 +81,11 @@ impl CodeParams {
         self.datatype
     }
 
+    /// The value that a signed code of zero stands for, and what one step adds to it.
+    pub(crate) fn centre_and_step(&self) -> (f32, f32) {
+        (self.centre, self.step)
+    }
+
     /// True when codes carry a term a row beside the bytes (4 bytes more).
     #[must_use]
     pub fn has_terms(&self) -> bool {

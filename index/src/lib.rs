@@ -7,6 +7,7 @@ pub mod codes;
 pub mod filter;
 pub mod flat;
 pub mod hnsw;
+pub mod ivf;
 pub mod metric;
 pub mod recall;
 pub mod simd;

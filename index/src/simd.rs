@@ -17,6 +17,7 @@ use std::str::FromStr;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod bits;
 mod codes;
 mod exact;
 #[cfg(target_arch = "aarch64")]
@@ -144,6 +145,7 @@ pub struct Kernels {
     exact: [[ExactFn; 3]; 3],
     code_dot: CodeFn,
     code_sad: CodeFn,
+    bits: bits::BitsFn,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -224,6 +226,17 @@ impl Kernels {
         check_code_call(query, rows, ids, out);
         // SAFETY: a table is only handed out where its instruction set is available; ids and lengths are checked above.
         unsafe { (self.code_sad)(query, rows, ids, out) }
+    }
+
+    /// Estimates the distances of the rows of whole blocks of 1-bit codes; `base` is added to each.
+    ///
+    /// # Panics
+    ///
+    /// When the lengths of the table, the blocks and `out` do not fit each other.
+    pub(crate) fn bit_estimates(&self, query: &bits::BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+        bits::check(query, blocks, out);
+        // SAFETY: a table is only handed out where its instruction set is available; lengths are checked above.
+        unsafe { (self.bits)(query, blocks, base, out) }
     }
 }
 

@@ -2,11 +2,17 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
-use super::{CodeRows, Isa, Kernels, codes, codes::CodeLanes, exact, exact_table};
+use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use std::arch::x86_64::*;
 
-pub(super) static KERNELS: Kernels =
-    Kernels { isa: Isa::Avx2, name: "avx2", exact: exact_table!(distance_many), code_dot: dots, code_sad: sads };
+pub(super) static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx2,
+    name: "avx2",
+    exact: exact_table!(distance_many),
+    code_dot: dots,
+    code_sad: sads,
+    bits: bits::avx2::estimate,
+};
 
 /// # Safety
 ///

@@ -2,14 +2,26 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
-use super::{CodeRows, Isa, Kernels, codes, codes::CodeLanes, exact, exact_table};
+use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use std::arch::x86_64::*;
 
-pub(super) static KERNELS: Kernels =
-    Kernels { isa: Isa::Avx512, name: "avx512", exact: exact_table!(distance_many), code_dot: dots_widened, code_sad: sads };
+pub(super) static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx512,
+    name: "avx512",
+    exact: exact_table!(distance_many),
+    code_dot: dots_widened,
+    code_sad: sads,
+    bits: bits::avx512::estimate,
+};
 
-pub(super) static KERNELS_VNNI: Kernels =
-    Kernels { isa: Isa::Avx512, name: "avx512-vnni", exact: KERNELS.exact, code_dot: dots_vnni, code_sad: sads };
+pub(super) static KERNELS_VNNI: Kernels = Kernels {
+    isa: Isa::Avx512,
+    name: "avx512-vnni",
+    exact: KERNELS.exact,
+    code_dot: dots_vnni,
+    code_sad: sads,
+    bits: bits::avx512::estimate,
+};
 
 /// # Safety
 ///

@@ -2,12 +2,18 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
-use super::{CodeRows, Isa, Kernels, codes, codes::CodeLanes, exact, exact_table};
+use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use half::f16;
 use std::arch::aarch64::*;
 
-pub(super) static KERNELS: Kernels =
-    Kernels { isa: Isa::Neon, name: "neon", exact: exact_table!(distance_many), code_dot: dots, code_sad: sads };
+pub(super) static KERNELS: Kernels = Kernels {
+    isa: Isa::Neon,
+    name: "neon",
+    exact: exact_table!(distance_many),
+    code_dot: dots,
+    code_sad: sads,
+    bits: bits::neon::estimate,
+};
 
 /// # Safety
 ///

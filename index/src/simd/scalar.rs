@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "implements the traits of the kernels, whose loads are raw")]
 
 use super::exact::{LANES, Lanes};
-use super::{CODE_ALIGN, Isa, Kernels, codes, codes::CodeLanes, exact, exact_table};
+use super::{CODE_ALIGN, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use half::f16;
 
 pub(super) static KERNELS: Kernels = Kernels {
@@ -11,6 +11,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     exact: exact_table!(distance_many),
     code_dot: codes::dots::<Bytes>,
     code_sad: codes::sads::<Bytes>,
+    bits: bits::scalar::estimate,
 };
 
 /// # Safety
