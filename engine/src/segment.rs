@@ -19,6 +19,7 @@ pub mod search;
 pub mod source;
 #[cfg(test)]
 mod testing;
+pub mod tuning;
 pub mod vectors;
 pub mod verify;
 
@@ -28,6 +29,7 @@ pub use handle::Segment;
 pub use meta::{ObjectMeta, SegmentKind, SegmentMeta};
 pub use search::{Hit, SearchContext, SearchScratch, exact_distances, search_part, search_rows};
 pub use source::VectorSource;
+pub use tuning::{RECALL_UNIT, Tuning, TuningPoint, add_tuning};
 pub use vectors::VectorPart;
 
 /// The address of a part that a row does not have.

@@ -1,23 +1,23 @@
 //! The background steps: seals the tail into a flat segment, builds graphs, merges segments. Each step is whole or did not happen.
 
+mod graphs;
 mod rows;
 mod sampling;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use index::hnsw::{Executor, Params};
+use index::hnsw::Executor;
 
 use super::Collection;
 use super::merge::{self, SegmentSize, Work};
 use super::publish::Covered;
 use super::version::{OpenSegment, Version, vector_part};
 use crate::error::{Error, Result};
-use crate::schema::{IndexKind, IndexParams, Schema};
-use crate::segment::{
-    FlatInput, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_graph, build_rows, merge_graph,
-};
-use rows::{Base, Gathered, gather_segments, gather_tail};
+use crate::schema::{IndexKind, Schema};
+use crate::segment::{FlatInput, ObjectMeta, SegmentKind, SegmentMeta, build_flat, build_rows};
+use graphs::{Building, wants_graph};
+use rows::{Gathered, gather_segments, gather_tail};
 
 /// How far a step has come: rows done and rows in all. Gives whether to go on.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) -> bool + Sync);
@@ -66,34 +66,20 @@ impl Executor for Threads {
     }
 }
 
-/// Turns a schema's index parameters into those of a build.
-fn hnsw_params(params: &IndexParams) -> Params {
-    Params { m: params.m, m0: 2 * params.m, ef_construction: params.ef_construction, seed: params.seed }
-}
-
-/// Counts the rows that have a vector, dead ones included; damaged codes count as none, and say so when they are searched.
-fn nodes_of(segment: &Segment, part: usize) -> u64 {
-    segment.codes(part as u32).and_then(|codes| codes.nodes().ok()).map_or(0, |nodes| u64::from(nodes.count()))
-}
-
-fn wants_graph(schema: &Schema) -> bool {
-    schema.vectors.iter().any(|vector| vector.index.kind == IndexKind::Hnsw)
-}
-
 /// Describes a segment to the policy.
 fn size_of(open: &OpenSegment, schema: &Schema) -> SegmentSize {
     let segment = &open.segment;
     // A row lives as long as any of its parts.
     let live = (0..segment.parts()).map(|part| u64::from(segment.live(part))).max().unwrap_or(0);
-    let has = |part: usize| {
-        let wanted = schema.vector(part).index.kind == IndexKind::Hnsw && nodes_of(segment, part) >= merge::GRAPH_ROWS_MIN;
-        !wanted || segment.graph(part as u32).is_some()
-    };
-    let has_graph = (1..schema.parts()).all(has) && live >= merge::GRAPH_ROWS_MIN;
+    let is_current = (1..schema.parts()).all(|part| graphs::is_current(segment, schema, part));
+    let has_graph = is_current && live >= merge::GRAPH_ROWS_MIN;
+    // A graph that nobody wants goes whatever its size.
+    let unwanted = |part: usize| segment.graph(part as u32).is_some() && schema.vector(part).index.kind != IndexKind::Hnsw;
+    let index_stale = !is_current && live >= merge::GRAPH_ROWS_MIN || (1..schema.parts()).any(unwanted);
     let current = |field: &crate::schema::FieldSchema| {
         open.fields.iter().any(|index| index.path().to_string() == field.name && index.field_type() == field.field_type)
     };
-    SegmentSize { rows: u64::from(segment.rows()), live, has_graph, fields_current: schema.fields.iter().all(current) }
+    SegmentSize { rows: u64::from(segment.rows()), live, has_graph, index_stale, fields_current: schema.fields.iter().all(current) }
 }
 
 impl Collection {
@@ -184,59 +170,11 @@ impl Collection {
         OpenSegment::new(segment).map(|open| Some(Arc::new(open)))
     }
 
-    /// Builds the graphs that the schema asks for, checks their recall on a sample, and stores them.
-    fn with_graphs(
-        &self,
-        version: &Version,
-        segment: &Segment,
-        base: Option<&Base>,
-        executor: &dyn Executor,
-        progress: Progress<'_>,
-    ) -> Result<Segment> {
-        let mut next = segment.clone();
-        for part in 1..version.schema.parts() {
-            let vector = version.schema.vector(part);
-            if vector.index.kind != IndexKind::Hnsw || nodes_of(segment, part) < merge::GRAPH_ROWS_MIN {
-                continue;
-            }
-            let mut params = vector.index.clone();
-            let mut base = base.filter(|base| base.open.segment.graph(part as u32).is_some());
-            loop {
-                let id = self.draw_id();
-                let build = GraphBuild {
-                    params: &hnsw_params(&params),
-                    kernels: self.kernels,
-                    executor,
-                    progress: &|done, all| progress(done as u64, all as u64),
-                };
-                let object = match base {
-                    Some(base) => merge_graph(&base.open.segment, &base.row_map, segment, part as u32, id, build)?,
-                    None => build_graph(segment, part as u32, id, build)?,
-                };
-                let candidate = next.with_graphs(vec![(object.0.clone(), bytes::Bytes::from(object.1.clone()))])?;
-                // A graph that lost recall is built anew, and with more effort, before anybody sees it.
-                if sampling::recall_is_good(self.kernels, version, &candidate, part)? || (base.is_none() && params.ef_construction >= 1024)
-                {
-                    self.store_objects(&[object])?;
-                    next = candidate;
-                    break;
-                }
-                if base.take().is_none() {
-                    params.ef_construction *= 2;
-                }
-            }
-        }
-        // The graphs are read from their files from here on, like after a restart.
-        let graphs = next.meta().objects.iter().filter(|object| object.role == crate::object_file::Role::Graph);
-        let mapped =
-            graphs.map(|object| Ok((object.clone(), super::open::map_object(&*self.world.fs, &self.dir, object.id, object.bytes)?)));
-        segment.with_graphs(mapped.collect::<Result<Vec<_>>>()?)
-    }
-
     fn add_graphs(&self, at: usize, executor: &dyn Executor, progress: Progress<'_>) -> Result<()> {
         let version = self.version();
         let old = segment_at(&version, at)?;
-        let segment = self.with_graphs(&version, &old.segment, None, executor, progress)?;
+        let building = Building { version: &version, inputs: &[], base: None, executor, progress };
+        let segment = self.with_indexes(&old.segment, building)?;
         let mut segments = version.segments.to_vec();
         // Marks are shared between the two handles, so writes in between are not lost.
         segments[at] = Arc::new(OpenSegment { segment, fields: old.fields.clone() });
@@ -258,7 +196,9 @@ impl Collection {
         let built = self.build(&version, &gathered, log_range)?;
         let new = match built {
             Some(open) if wants_graph(&version.schema) && gathered.rows.len() as u64 >= merge::GRAPH_ROWS_MIN => {
-                let segment = self.with_graphs(&version, &open.segment, gathered.base().as_ref(), executor, progress)?;
+                let base = gathered.base();
+                let building = Building { version: &version, inputs: &old, base: base.as_ref(), executor, progress };
+                let segment = self.with_indexes(&open.segment, building)?;
                 Some(Arc::new(OpenSegment { segment, fields: open.fields.clone() }))
             }
             other => other,

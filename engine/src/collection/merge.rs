@@ -18,6 +18,8 @@ pub struct SegmentSize {
     pub live: u64,
     /// Whether it has the graphs that its schema asks for.
     pub has_graph: bool,
+    /// Whether it lacks a graph that it is large enough for, or has one that the schema does not ask for (any more).
+    pub index_stale: bool,
     /// Whether its field indexes are those of the schema.
     pub fields_current: bool,
 }
@@ -25,7 +27,7 @@ pub struct SegmentSize {
 /// What to do with segments, by their places in the order of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
-    /// Build the graphs of one.
+    /// Make the graphs of one what the schema asks for.
     Graph(usize),
     /// Make one of several adjacent ones, graphs included.
     Merge(std::ops::Range<usize>),
@@ -51,7 +53,7 @@ pub fn choose(segments: &[SegmentSize], graphs: bool) -> Option<Work> {
     if let Some(range) = run(segments, flat).filter(|range| range.len() > 1) {
         return Some(Work::Merge(range));
     }
-    if graphs && let Some(at) = segments.iter().position(|s| !s.has_graph && s.live >= GRAPH_ROWS_MIN) {
+    if let Some(at) = segments.iter().position(|s| s.index_stale) {
         return Some(Work::Graph(at));
     }
     if let Some(at) = segments.iter().position(|s| (s.rows - s.live) * 100 > s.rows * DEAD_PERCENT_MAX) {
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     fn size(live: u64, has_graph: bool) -> SegmentSize {
-        SegmentSize { rows: live, live, has_graph, fields_current: true }
+        SegmentSize { rows: live, live, has_graph, index_stale: !has_graph && live >= GRAPH_ROWS_MIN, fields_current: true }
     }
 
     #[test]
@@ -122,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn graphs_that_a_schema_no_longer_asks_for_are_dropped_one_by_one_when_nothing_merges() {
+        let stale = SegmentSize { index_stale: true, ..size(5_000, false) };
+        assert_eq!(choose(&[stale], false), Some(Work::Graph(0)));
+        assert_eq!(choose(&[stale, stale], false), Some(Work::Merge(0..2)));
+        assert_eq!(choose(&[SegmentSize { index_stale: false, ..stale }], false), None);
+    }
+
+    #[test]
     fn the_policy_comes_to_rest() {
         let mut segments: Vec<SegmentSize> = (0..200).map(|n| size(900 + n * 37, n % 3 == 0)).collect();
         let mut steps = 0;
@@ -129,7 +139,7 @@ mod tests {
             steps += 1;
             assert!(steps < 1_000, "the policy goes round in circles");
             match work {
-                Work::Graph(at) => segments[at].has_graph = true,
+                Work::Graph(at) => (segments[at].has_graph, segments[at].index_stale) = (true, false),
                 Work::Fields(at) => segments[at].fields_current = true,
                 Work::Merge(range) => {
                     let live = segments[range.clone()].iter().map(|s| s.live).sum();

@@ -15,7 +15,7 @@ use crate::log::record::{ROW_HAS_POINT, ROW_REPLACES, Record, RecordDraft, Recor
 use crate::log::sealed::SealedFile;
 use crate::log::writer::LogWriter;
 use crate::payload::{Limits, merge, minify_checked};
-use crate::schema::{FieldSchema, Schema};
+use crate::schema::{FieldSchema, IndexConfig, Schema};
 
 /// Rows of one record of a large operation.
 const OPERATION_ROWS: usize = 1 << 16;
@@ -37,6 +37,8 @@ pub enum WriteOperation {
     SetPayload(Selector, String),
     /// Begins to index a payload field in segments sealed from now on.
     IndexField(FieldSchema),
+    /// Changes how vectors and fields are indexed; what exists is indexed anew by the background steps.
+    Configure(IndexConfig),
 }
 
 /// What is known once a write holds.
@@ -251,6 +253,7 @@ fn prepare(version: &Version, operation: WriteOperation) -> Result<(Vec<RecordDr
         }
         WriteOperation::SetPayload(selector, patch) => prepare_payload(version, &selector, &patch),
         WriteOperation::IndexField(field) => prepare_field(version, field),
+        WriteOperation::Configure(config) => Ok((prepare_schema(version, &config.applied_to(&version.schema)?), 0)),
     }
 }
 
@@ -308,7 +311,16 @@ fn prepare_field(version: &Version, field: FieldSchema) -> Result<(Vec<RecordDra
         None => schema.fields.push(field),
     }
     schema.check()?;
+    Ok((prepare_schema(version, &schema), 0))
+}
+
+/// Gives the one record that changes the schema; none where nothing changes.
+fn prepare_schema(version: &Version, schema: &Schema) -> Vec<RecordDraft> {
+    assert!(schema.has_the_vectors_of(&version.schema), "only indexes are changed");
+    if *schema == *version.schema {
+        return Vec::new();
+    }
     let mut draft = RecordDraft::new(RecordKind::Schema, 0);
     draft.section(SectionKind::Json, 0, 0, 1, schema.to_json().into_bytes());
-    Ok((vec![draft], 0))
+    vec![draft]
 }

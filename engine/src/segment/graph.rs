@@ -9,6 +9,7 @@ use index::hnsw::{self, BuildError, Executor, GraphShape, GraphView, Params, Pro
 use super::Segment;
 use super::build::finished;
 use super::meta::ObjectMeta;
+use super::tuning::{Tuning, read_tuning};
 use super::vectors::{Codes, Nodes, layout_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::SegmentId;
@@ -56,6 +57,14 @@ impl Graph {
             }
         };
         Ok(shape.view(bytes))
+    }
+
+    /// Gives what was measured when the graph was built; `None` for a graph of before that was stored.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged.
+    pub fn tuning(&self) -> Result<Option<Tuning>> {
+        read_tuning(&self.object, self.part)
     }
 
     /// Gives the container, for reading everything in it.

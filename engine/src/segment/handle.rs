@@ -83,6 +83,27 @@ impl Segment {
         Ok(next)
     }
 
+    /// Makes the handle of the same segment without the graph of a part; everything else is shared.
+    #[must_use]
+    pub fn without_graph(&self, part: u32) -> Self {
+        let mut next = self.clone();
+        if let Some(place) = next.vectors.get_mut(part as usize) {
+            place.graph = None;
+        }
+        next.meta.objects.retain(|object| (object.role, object.part) != (Role::Graph, part));
+        if next.meta.objects.iter().all(|object| object.role != Role::Graph) {
+            next.meta.kind = SegmentKind::Flat;
+        }
+        next
+    }
+
+    /// Makes a handle of the same segment on which no row has died; marks that come later are not seen through it.
+    #[must_use]
+    pub fn without_marks(&self) -> Self {
+        let marks = (0..self.parts()).map(|part| PartMarks::new(self.rows(), self.rows.present(part))).collect();
+        Segment { marks, ..self.clone() }
+    }
+
     /// Makes the handle of the same segment after parts were moved in the log; everything but the addresses is shared.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ fn the_document_names_the_same_numbers() {
         ("codes TAG_CODES", vectors::TAG_CODES as usize),
         ("codes TAG_NODE_ROWS", vectors::TAG_NODE_ROWS as usize),
         ("graph TAG_GRAPH", graph::TAG_GRAPH as usize),
+        ("graph TAG_TUNING", tuning::TAG_TUNING as usize),
         ("deletes TAG_SEGMENTS", deletes::TAG_SEGMENTS as usize),
         ("COUNTS_LEN", rows::COUNTS_LEN),
         ("ID_LEN", rows::ID_LEN),
@@ -37,6 +38,10 @@ fn the_document_names_the_same_numbers() {
         ("BITS_PER_ID", membership::BITS_PER_ID),
         ("PROBES", membership::PROBES as usize),
         ("PARTS_MAX", PARTS_MAX as usize),
+        ("TUNING_HEAD_LEN", tuning::TUNING_HEAD_LEN),
+        ("TUNING_POINT_LEN", tuning::TUNING_POINT_LEN),
+        ("TUNING_POINTS_MAX", tuning::TUNING_POINTS_MAX),
+        ("RECALL_UNIT", tuning::RECALL_UNIT as usize),
     ] {
         let cell = rows.iter().find(|row| row[0] == name).map(|row| row[1].to_owned());
         assert_eq!(cell, Some(value.to_string()), "{name}");

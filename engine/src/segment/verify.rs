@@ -78,6 +78,7 @@ fn verify_vectors(segment: &Segment, part: u32) -> Result<()> {
         return Err(wrong(segment, format!("the codes of part {part} are not of the rows that have it")));
     }
     let Some(graph) = segment.graph(part) else { return Ok(()) };
+    graph.tuning()?;
     match hnsw::check(&graph.view(nodes)?).first_offence {
         None => Ok(()),
         Some(offence) => Err(wrong(segment, format!("the graph of part {part} is damaged: {offence}"))),

@@ -1,47 +1,243 @@
-//! Checks the recall of a new graph on a sample of its own rows before anybody sees it.
+//! Measures a new index on a sample of its own rows before anybody sees it: how many candidates find how much.
 
-use index::{Kernels, recall};
+use index::hnsw::Executor;
+use index::{Kernels, TopK, recall};
+use parking_lot::Mutex;
 
 use super::super::version::{Version, vector_part};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::Distance;
-use crate::segment::{SearchContext, SearchScratch, Segment, VectorSource, search_part};
+use crate::segment::{
+    RECALL_UNIT, SearchContext, SearchScratch, Segment, Tuning, TuningPoint, VectorPart, VectorSource, exact_distances, search_part,
+};
 
 /// Rows that are asked as queries.
-const SAMPLES: u32 = 24;
+const SAMPLES: u32 = 160;
+/// Queries of one job.
+const JOB: usize = 16;
 /// Answers compared.
 const TOP: usize = 10;
-/// Candidates of the walk.
-const EF: usize = 96;
-/// Recall below this means that the build went wrong.
+/// The candidates of the walks, in turn until the last recall is reached.
+const EFS: [u32; 12] = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+/// No more is asked of an index that finds so much.
+const RECALL_ENOUGH: f64 = 0.999;
+/// Vectors that are compared with the queries of a job at a time.
+const BATCH: usize = 256;
+/// A build from nothing that finds less with [`EF_USUAL`] candidates went wrong.
 const RECALL_MIN: f64 = 0.80;
+/// The candidates of a usual search.
+const EF_USUAL: u32 = 96;
+/// A merge may find so much less than what it was made of, besides what the sample leaves open.
+const RECALL_LOSS_MAX: f64 = 0.005;
+/// Answers that are missed, at the same effort, become this much more with each doubling of the rows.
+const MISSES_PER_DOUBLING: f64 = 0.25;
+/// Recalls of inputs and output are compared where the inputs find this much: below, samples differ too much to tell a loss.
+const RECALL_COMPARED: f64 = 0.98;
 
-/// Says whether walking the graph finds what comparing with every vector finds.
+/// What a sample says about an index.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Candidates and recall.
+    pub curve: Vec<TuningPoint>,
+    /// Queries that were asked.
+    pub samples: u32,
+    /// Answers that were compared for each.
+    pub top: u32,
+    /// Standard error of the recall at each point.
+    errors: Vec<f64>,
+}
+
+/// A row that is asked for its neighbours.
+struct Sample {
+    row: u32,
+    query: Vec<f32>,
+    truth: Vec<u32>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Compares.
+    pub kernels: &'a Kernels,
+    /// Says what the vectors are, and has them.
+    pub version: &'a Version,
+    /// Has the index.
+    pub segment: &'a Segment,
+    /// Which vector.
+    pub part: usize,
+}
+
+/// Asks for the neighbours of a sample of rows with more and more candidates, as if no row had died.
+///
+/// The answers are compared with those of comparing every vector; a row is no neighbour of itself.
 ///
 /// # Errors
 /// `Corrupt` when stored bytes are damaged.
-pub fn recall_is_good(kernels: &Kernels, version: &Version, segment: &Segment, part: usize) -> Result<bool> {
-    let spec = vector_part(version.schema.vector(part));
-    let mut scratch = SearchScratch::default();
-    let step = (segment.rows() / SAMPLES).max(1);
-    let (mut found, mut truth) = (Vec::new(), Vec::new());
-    for row in (0..segment.rows()).step_by(step as usize) {
-        let Some(address) = segment.address(part as u32, row) else { continue };
-        let mut bytes = Vec::new();
-        version.log.gather(&[address], spec.bytes_per_vector(), &mut bytes)?;
-        let mut query = vec![0.0; spec.dim];
-        spec.datatype.decode(bytes[0], &mut query);
-        if version.schema.vector(part).distance == Distance::Cosine {
-            index::metric::normalise(&mut query);
+pub fn measure(subject: Subject<'_>, executor: &dyn Executor) -> Result<Measured> {
+    let alive = subject.segment.without_marks();
+    let subject = Subject { segment: &alive, ..subject };
+    let mut samples = subject.samples()?;
+    let jobs = samples.len().div_ceil(JOB);
+    let found = in_jobs(executor, jobs, &|job| subject.nearest(&samples[job * JOB..samples.len().min((job + 1) * JOB)]))?;
+    samples.iter_mut().zip(found.into_iter().flatten()).for_each(|(sample, truth)| sample.truth = truth);
+    samples.retain(|sample| !sample.truth.is_empty());
+    let mut measured = Measured { curve: Vec::new(), samples: samples.len() as u32, top: TOP as u32, errors: Vec::new() };
+    for ef in EFS {
+        let jobs = samples.len().div_ceil(JOB);
+        let recalls = in_jobs(executor, jobs, &|job| subject.recalls(&samples[job * JOB..samples.len().min((job + 1) * JOB)], ef))?;
+        measured.add(ef, &recalls.into_iter().flatten().collect::<Vec<f64>>());
+        if measured.curve.last().is_none_or(|point| f64::from(point.recall) >= RECALL_ENOUGH * f64::from(RECALL_UNIT)) {
+            break;
         }
-        let mut ask = |ef| {
-            let context = SearchContext { lsn_end: u64::MAX, k: TOP, ef, accept: None, source: &*version.log, scratch: &mut scratch };
-            search_part(segment, part as u32, &spec, kernels, &query, context)
-        };
-        found.push(ask(Some(EF))?.iter().map(|hit| hit.row).collect::<Vec<_>>());
-        truth.push(ask(None)?.iter().map(|hit| hit.row).collect::<Vec<_>>());
     }
-    let pairs = found.iter().zip(&truth).filter(|(_, truth)| !truth.is_empty());
-    let recalls: Vec<f64> = pairs.map(|(found, truth)| recall::recall_at_k(found, truth, TOP)).collect();
-    Ok(recalls.is_empty() || recalls.iter().sum::<f64>() / recalls.len() as f64 >= RECALL_MIN)
+    Ok(measured)
+}
+
+/// Runs jobs and gathers what they give, in their order.
+fn in_jobs<T: Send>(executor: &dyn Executor, jobs: usize, job: &(dyn Fn(usize) -> Result<T> + Sync)) -> Result<Vec<T>> {
+    let done: Vec<Mutex<Option<Result<T>>>> = (0..jobs).map(|_| Mutex::new(None)).collect();
+    executor.run(jobs, &|at| *done[at].lock() = Some(job(at)));
+    done.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|| Err(Error::internal("a job of a measurement did not run")))).collect()
+}
+
+impl Subject<'_> {
+    fn spec(&self) -> VectorPart {
+        vector_part(self.version.schema.vector(self.part))
+    }
+
+    /// Takes rows that have the vector, evenly over the segment.
+    fn samples(&self) -> Result<Vec<Sample>> {
+        let spec = self.spec();
+        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.has_part(self.part as u32, row)).collect();
+        let step = (rows.len() / SAMPLES as usize).max(1);
+        let rows: Vec<u32> = rows.into_iter().step_by(step).take(SAMPLES as usize).collect();
+        let addresses = self.addresses(&rows)?;
+        let mut vectors = Vec::with_capacity(rows.len());
+        self.version.log.gather(&addresses, spec.bytes_per_vector(), &mut vectors)?;
+        let normalised = self.version.schema.vector(self.part).distance == Distance::Cosine;
+        let sample = |(row, bytes): (u32, &[u8])| {
+            let mut query = vec![0.0; spec.dim];
+            spec.datatype.decode(bytes, &mut query);
+            if normalised {
+                index::metric::normalise(&mut query);
+            }
+            Sample { row, query, truth: Vec::new() }
+        };
+        Ok(rows.into_iter().zip(vectors).map(sample).collect())
+    }
+
+    fn addresses(&self, rows: &[u32]) -> Result<Vec<u64>> {
+        let address = |&row: &u32| self.segment.address(self.part as u32, row);
+        rows.iter().map(|row| address(row).ok_or_else(|| Error::corrupt(format!("row {row} has a vector and no address")))).collect()
+    }
+
+    /// Compares every vector with some samples; each batch of vectors is read once for all of them.
+    fn nearest(&self, samples: &[Sample]) -> Result<Vec<Vec<u32>>> {
+        let spec = self.spec();
+        let mut tops: Vec<TopK<u32>> = samples.iter().map(|_| TopK::new(TOP)).collect();
+        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.has_part(self.part as u32, row)).collect();
+        let mut distances = Vec::with_capacity(BATCH);
+        for rows in rows.chunks(BATCH) {
+            let addresses = self.addresses(rows)?;
+            let mut vectors = Vec::with_capacity(rows.len());
+            self.version.log.gather(&addresses, spec.bytes_per_vector(), &mut vectors)?;
+            for (sample, top) in samples.iter().zip(&mut tops) {
+                exact_distances(self.kernels, &spec, &sample.query, &vectors, &mut distances);
+                let others = rows.iter().zip(&distances).filter(|(row, _)| **row != sample.row);
+                others.for_each(|(&row, &distance)| top.push(distance, row));
+            }
+        }
+        Ok(tops.into_iter().map(|top| top.into_sorted().into_iter().map(|(_, row): (f32, u32)| row).collect()).collect())
+    }
+
+    fn recalls(&self, samples: &[Sample], ef: u32) -> Result<Vec<f64>> {
+        let spec = self.spec();
+        let mut scratch = SearchScratch::default();
+        let mut recalls = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let ef = Some(ef as usize);
+            let source = &*self.version.log;
+            // One more than compared, for the row itself.
+            let context = SearchContext { lsn_end: u64::MAX, k: TOP + 1, ef, accept: None, source, scratch: &mut scratch };
+            let hits = search_part(self.segment, self.part as u32, &spec, self.kernels, &sample.query, context)?;
+            let found: Vec<u32> = hits.iter().map(|hit| hit.row).filter(|&row| row != sample.row).take(TOP).collect();
+            recalls.push(recall::recall_at_k(&found, &sample.truth, TOP));
+        }
+        Ok(recalls)
+    }
+}
+
+impl Measured {
+    /// Adds a point: recall never falls along a curve, whatever a sample says.
+    fn add(&mut self, ef: u32, recalls: &[f64]) {
+        let count = recalls.len().max(1) as f64;
+        let mean = recalls.iter().sum::<f64>() / count;
+        let variance = recalls.iter().map(|recall| (recall - mean).powi(2)).sum::<f64>() / count;
+        let recall = (mean * f64::from(RECALL_UNIT)).round() as u32;
+        let before = self.curve.last().map_or(0, |point| point.recall);
+        self.curve.push(TuningPoint { ef, recall: recall.max(before) });
+        self.errors.push((variance / count).sqrt());
+    }
+
+    fn recall_at(&self, ef: u32) -> (f64, f64) {
+        let at = self.curve.iter().rposition(|point| point.ef <= ef).unwrap_or(0);
+        let point = self.curve.get(at).map_or(0.0, |point| f64::from(point.recall) / f64::from(RECALL_UNIT));
+        (point, self.errors.get(at).copied().unwrap_or(0.0))
+    }
+
+    /// Says whether a build from nothing is what it should be.
+    pub fn is_good(&self) -> bool {
+        self.samples == 0 || self.recall_at(EF_USUAL).0 >= RECALL_MIN
+    }
+
+    /// Says whether an index that was merged from others finds what they found. Each input is what was measured of it, and its rows.
+    ///
+    /// The output is larger than its inputs and so misses more at the same effort; what a sample of it leaves open counts for it.
+    pub fn keeps_recall_of(&self, inputs: &[(Tuning, u64)], rows: u64) -> bool {
+        let counted: u64 = inputs.iter().map(|(_, rows)| rows).sum();
+        let ef = inputs.iter().filter_map(|(tuning, _)| tuning.ef_for((RECALL_COMPARED * f64::from(RECALL_UNIT)) as u32)).max();
+        let ef = ef.unwrap_or(EFS[EFS.len() - 1]);
+        let before: f64 = inputs.iter().map(|(tuning, rows)| tuning.recall_at(ef).unwrap_or(0.0) * *rows as f64).sum::<f64>();
+        let before = before / counted.max(1) as f64;
+        let doublings = (rows as f64 * inputs.len() as f64 / counted.max(1) as f64).log2().max(0.0);
+        let expected_misses = (1.0 - before) * (1.0 + MISSES_PER_DOUBLING * doublings);
+        let (after, error) = self.recall_at(ef);
+        // The inputs were sampled too, with about the same error.
+        1.0 - after <= expected_misses + RECALL_LOSS_MAX + 2.0 * std::f64::consts::SQRT_2 * error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tuning(points: &[(u32, u32)]) -> Tuning {
+        let curve = points.iter().map(|&(ef, recall)| TuningPoint { ef, recall }).collect();
+        Tuning { ef_construction: 128, seed: 42, edges: 0, samples: 160, top: 10, curve }
+    }
+
+    fn measured(points: &[(u32, f64)]) -> Measured {
+        let mut measured = Measured { curve: Vec::new(), samples: 100, top: 10, errors: Vec::new() };
+        for &(ef, recall) in points {
+            measured.add(ef, &[recall; 100]);
+        }
+        measured
+    }
+
+    #[test]
+    fn a_merge_that_lost_recall_is_told_from_one_that_only_grew() {
+        let inputs = [(tuning(&[(32, 9_500), (64, 9_850)]), 10_000), (tuning(&[(32, 9_600), (64, 9_850)]), 10_000)];
+        assert!(measured(&[(32, 0.93), (64, 0.984)]).keeps_recall_of(&inputs, 20_000), "misses a quarter more, twice the rows");
+        assert!(!measured(&[(32, 0.95), (64, 0.970)]).keeps_recall_of(&inputs, 20_000), "misses twice as much");
+        assert!(!measured(&[(32, 0.95), (64, 0.970)]).keeps_recall_of(&inputs, 10_000));
+        assert!(measured(&[(32, 0.999)]).keeps_recall_of(&inputs, 20_000), "a curve that ended early");
+    }
+
+    #[test]
+    fn a_curve_never_falls_and_a_bad_build_is_told() {
+        let curve = measured(&[(10, 0.9), (16, 0.89), (96, 0.95)]).curve;
+        assert_eq!(curve.iter().map(|point| point.recall).collect::<Vec<_>>(), [9_000, 9_000, 9_500]);
+        assert!(measured(&[(96, 0.81), (512, 0.9)]).is_good());
+        assert!(!measured(&[(96, 0.79), (512, 0.99)]).is_good());
+    }
 }

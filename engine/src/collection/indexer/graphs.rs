@@ -1,0 +1,160 @@
+//! Makes the indexes of a segment's vectors what the schema asks for: builds what is missing, builds anew what was built otherwise, and
+//! drops what is not wanted.
+
+use std::sync::Arc;
+
+use index::hnsw::{Executor, Params};
+
+use super::super::Collection;
+use super::super::merge;
+use super::super::version::{OpenSegment, Version};
+use super::Progress;
+use super::rows::Base;
+use super::sampling::{self, Measured, Subject};
+use crate::error::Result;
+use crate::object_file::Role;
+use crate::schema::{IndexKind, IndexParams, Schema};
+use crate::segment::{GraphBuild, ObjectMeta, Segment, Tuning, add_tuning, build_graph, merge_graph};
+
+/// The most effort that a build is given when it finds too little.
+const EF_CONSTRUCTION_MAX: u32 = 1024;
+
+/// What an index is built for, from and with.
+#[derive(Clone, Copy)]
+pub(super) struct Building<'a> {
+    /// Gives schema and vectors.
+    pub version: &'a Version,
+    /// The segments that were merged; none where a segment gets its first index.
+    pub inputs: &'a [Arc<OpenSegment>],
+    /// The graph to go on with.
+    pub base: Option<&'a Base>,
+    /// Runs the jobs.
+    pub executor: &'a dyn Executor,
+    /// Told how far the build is.
+    pub progress: Progress<'a>,
+}
+
+/// Turns a schema's index parameters into those of a build.
+fn hnsw_params(params: &IndexParams) -> Params {
+    Params { m: params.m, m0: 2 * params.m, ef_construction: params.ef_construction, seed: params.seed }
+}
+
+/// Counts the rows that have a vector, dead ones included; damaged codes count as none, and say so when they are searched.
+fn nodes_of(segment: &Segment, part: usize) -> u64 {
+    segment.codes(part as u32).and_then(|codes| codes.nodes().ok()).map_or(0, |nodes| u64::from(nodes.count()))
+}
+
+/// Says whether any vector has an index that is worth background work.
+pub(super) fn wants_graph(schema: &Schema) -> bool {
+    schema.vectors.iter().any(|vector| vector.index.kind == IndexKind::Hnsw)
+}
+
+/// Says whether a part of a segment is large enough for an index of its kind.
+fn wants_graph_of(segment: &Segment, schema: &Schema, part: usize) -> bool {
+    schema.vector(part).index.kind == IndexKind::Hnsw && nodes_of(segment, part) >= merge::GRAPH_ROWS_MIN
+}
+
+/// Says whether a part of a segment has the index that the schema asks for, built as it says, and no other.
+pub(super) fn is_current(segment: &Segment, schema: &Schema, part: usize) -> bool {
+    let params = &schema.vector(part).index;
+    match segment.graph(part as u32) {
+        None => !wants_graph_of(segment, schema, part),
+        Some(_) => params.kind == IndexKind::Hnsw && is_built_as(segment, part, params),
+    }
+}
+
+/// Says whether the graph of a part was built with these parameters, as far as it tells. One that is damaged says so when it is searched.
+fn is_built_as(segment: &Segment, part: usize, params: &IndexParams) -> bool {
+    let (Some(graph), Some(codes)) = (segment.graph(part as u32), segment.codes(part as u32)) else { return false };
+    let Ok(view) = codes.nodes().and_then(|nodes| graph.view(nodes)) else { return true };
+    let asked = hnsw_params(params);
+    let degrees = (view.capacity(0), view.capacity(1)) == (asked.m0 as usize, asked.m as usize);
+    let effort = graph.tuning().ok().flatten().is_none_or(|tuning| tuning.ef_construction >= params.ef_construction);
+    degrees && effort
+}
+
+/// An object that was built, and what was measured of it.
+struct Built {
+    object: (ObjectMeta, Vec<u8>),
+    segment: Segment,
+}
+
+impl Collection {
+    /// Gives a segment the indexes that the schema asks for, measured on a sample and stored. Everything else of it stays.
+    pub(super) fn with_indexes(&self, segment: &Segment, building: Building<'_>) -> Result<Segment> {
+        let schema = &building.version.schema;
+        let mut next = segment.clone();
+        for part in 1..schema.parts() {
+            if is_current(&next, schema, part) {
+                continue;
+            }
+            next = next.without_graph(part as u32);
+            if wants_graph_of(&next, schema, part) {
+                let built = self.build_measured(&next, part, building)?;
+                self.store_objects(&[built.object])?;
+                next = built.segment;
+            }
+        }
+        // The graphs are read from their files from here on, like after a restart.
+        let graphs = next.meta().objects.iter().filter(|object| object.role == Role::Graph);
+        let mapped = graphs
+            .map(|object| Ok((object.clone(), super::super::open::map_object(&*self.world.fs, &self.dir, object.id, object.bytes)?)))
+            .collect::<Result<Vec<_>>>()?;
+        if mapped.is_empty() { Ok(next) } else { next.with_graphs(mapped) }
+    }
+
+    /// Builds the graph of a part. One that lost recall is built anew, and with more effort, before anybody sees it.
+    fn build_measured(&self, segment: &Segment, part: usize, building: Building<'_>) -> Result<Built> {
+        let Building { version, inputs, base, executor, progress } = building;
+        let mut params = version.schema.vector(part).index.clone();
+        let mut base = base.filter(|base| base.open.segment.graph(part as u32).is_some());
+        base = base.filter(|base| is_built_as(&base.open.segment, part, &params));
+        loop {
+            let id = self.draw_id();
+            let build = GraphBuild {
+                params: &hnsw_params(&params),
+                kernels: self.kernels,
+                executor,
+                progress: &|done, all| progress(done as u64, all as u64),
+            };
+            let (object, bytes) = match base {
+                Some(base) => merge_graph(&base.open.segment, &base.row_map, segment, part as u32, id, build)?,
+                None => build_graph(segment, part as u32, id, build)?,
+            };
+            let candidate = segment.with_graphs(vec![(object.clone(), bytes::Bytes::from(bytes.clone()))])?;
+            let measured = sampling::measure(Subject { kernels: self.kernels, version, segment: &candidate, part }, executor)?;
+            let good = match base {
+                Some(_) => measured.is_good() && measured.keeps_recall_of(&tunings(inputs, part), nodes_of(segment, part)),
+                None => measured.is_good() || params.ef_construction >= EF_CONSTRUCTION_MAX,
+            };
+            if good {
+                let tuning = tuning_of(&candidate, part, &params, measured)?;
+                let object = add_tuning(&object, bytes, &tuning)?;
+                let segment = segment.with_graphs(vec![(object.0.clone(), bytes::Bytes::from(object.1.clone()))])?;
+                return Ok(Built { object, segment });
+            }
+            if base.take().is_none() {
+                params.ef_construction *= 2;
+            }
+        }
+    }
+}
+
+/// Gathers what was measured of the graphs that were merged, with their rows; older graphs say nothing.
+fn tunings(inputs: &[Arc<OpenSegment>], part: usize) -> Vec<(Tuning, u64)> {
+    let tuning = |open: &Arc<OpenSegment>| {
+        let tuning = open.segment.graph(part as u32)?.tuning().ok().flatten()?;
+        Some((tuning, nodes_of(&open.segment, part)))
+    };
+    inputs.iter().filter_map(tuning).collect()
+}
+
+fn tuning_of(segment: &Segment, part: usize, params: &IndexParams, measured: Measured) -> Result<Tuning> {
+    let (Some(graph), Some(codes)) = (segment.graph(part as u32), segment.codes(part as u32)) else {
+        return Err(crate::error::Error::internal("a graph that was just built is not there"));
+    };
+    let view = graph.view(codes.nodes()?)?;
+    let edges = (0..view.node_count()).map(|node| view.neighbours(node, 0).count() as u64).sum();
+    let Measured { curve, samples, top, .. } = measured;
+    Ok(Tuning { ef_construction: params.ef_construction, seed: params.seed, edges, samples, top, curve })
+}
