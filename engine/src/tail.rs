@@ -1,12 +1,14 @@
 //! The rows that no segment covers yet: whole records in memory, found by id, each part with a mark of when it ended.
 
 mod append_list;
+pub mod codes;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PointId};
@@ -15,6 +17,7 @@ use crate::log::record::{ROW_HAS_POINT, ROW_REPLACES, Record, SectionKind};
 use crate::log::sealed::payload_address;
 use crate::schema::Schema;
 use append_list::AppendList;
+use codes::{Chunk, Open};
 
 /// A row of the tail: the number of its record (rising through the collection's life in memory) and the row there.
 pub type TailPlace = (u32, u32);
@@ -75,6 +78,11 @@ impl TailRecord {
     #[must_use]
     pub fn rows(&self) -> u32 {
         self.ids.len() as u32
+    }
+
+    /// Gives the number of named vectors that its rows can have.
+    fn vectors(&self) -> usize {
+        self.parts.len()
     }
 
     /// Says whether a row replaces the whole point.
@@ -203,13 +211,22 @@ pub struct Tail {
     base: u32,
     records: AppendList<Arc<TailRecord>>,
     newest: RwLock<HashMap<PointId, TailPlace>>,
+    /// The rows in full chunks, without gaps from the first row on.
+    chunks: AppendList<Arc<Chunk>>,
+    /// The rows behind them; only the one writer takes it.
+    open: Mutex<Open>,
 }
 
 impl Tail {
     /// Starts empty at a position.
     #[must_use]
     pub fn new(start: Lsn) -> Self {
-        Tail { start, base: 0, records: AppendList::new(), newest: RwLock::new(HashMap::new()) }
+        Self::starting(start, 0, HashMap::new())
+    }
+
+    fn starting(start: Lsn, base: u32, newest: HashMap<PointId, TailPlace>) -> Self {
+        let open = Mutex::new(Open::at((base, 0)));
+        Tail { start, base, records: AppendList::new(), newest: RwLock::new(newest), chunks: AppendList::new(), open }
     }
 
     /// Gives the number that the next record will have.
@@ -238,6 +255,7 @@ impl Tail {
         }
         let record = Arc::new(record);
         self.records.push(record.clone());
+        self.open.lock().add(number, &record, &mut |chunk| self.chunks.push(Arc::new(chunk)));
         record
     }
 
@@ -272,13 +290,43 @@ impl Tail {
     pub fn rest(&self, start: Lsn) -> Tail {
         let covered = (0..self.records.len()).take_while(|&index| self.records.get(index).is_some_and(|r| r.lsn() < start)).count();
         let base = self.base + covered as u32;
-        let records = AppendList::new();
-        for index in covered..self.records.len() {
-            if let Some(record) = self.records.get(index) {
-                records.push(record.clone());
+        let newest = self.newest.read().iter().filter(|(_, place)| place.0 >= base).map(|(id, place)| (*id, *place)).collect();
+        let rest = Tail::starting(start, base, newest);
+        for chunk in self.chunks().filter(|chunk| chunk.to > (base, 0)) {
+            rest.chunks.push(chunk.without(base));
+        }
+        let is_chunked = rest.chunks.len() > 0;
+        let mut open = if is_chunked { *self.open.lock() } else { Open::at((base, 0)) };
+        for number in base..self.next_number() {
+            if let Some(record) = self.record(number) {
+                rest.records.push(record.clone());
+                if !is_chunked {
+                    open.add(number, record, &mut |chunk| rest.chunks.push(Arc::new(chunk)));
+                }
             }
         }
-        let newest = self.newest.read().iter().filter(|(_, place)| place.0 >= base).map(|(id, place)| (*id, *place)).collect();
-        Tail { start, base, records, newest: RwLock::new(newest) }
+        *rest.open.lock() = open;
+        rest
+    }
+
+    /// Gives the full chunks, in order.
+    pub fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk>> + '_ {
+        (0..self.chunks.len()).map_while(|index| self.chunks.get(index))
+    }
+
+    /// Gives the rows from one place up to another: the number of each record, the record, and its rows.
+    pub fn spans(&self, from: TailPlace, to: TailPlace) -> impl Iterator<Item = (u32, &Arc<TailRecord>, Range<u32>)> + '_ {
+        (from.0..=to.0).filter_map(move |number| {
+            let record = self.record(number)?;
+            let first = if number == from.0 { from.1 } else { 0 };
+            let end = if number == to.0 { to.1 } else { record.rows() };
+            Some((number, record, first..end))
+        })
+    }
+
+    /// Gives the bytes of memory that codes take.
+    #[must_use]
+    pub fn code_bytes(&self) -> u64 {
+        self.chunks().map(|chunk| chunk.memory_bytes()).sum()
     }
 }

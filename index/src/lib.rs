@@ -3,6 +3,7 @@
 //! Nothing here opens a file, reads a clock, starts a thread or draws unseeded randomness: the same
 //! slices and the same seed give the same bytes and the same answers on every instruction set.
 
+pub mod bounded;
 pub mod codes;
 pub mod filter;
 pub mod flat;
@@ -14,6 +15,7 @@ pub mod simd;
 #[cfg(test)]
 mod testing;
 
+pub use bounded::BoundedCodes;
 pub use codes::{CodeParams, CodeQuery, CodesBuf, CodesView, QueryCode};
 pub use filter::Bitmap;
 pub use flat::TopK;

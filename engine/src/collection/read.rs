@@ -101,6 +101,7 @@ impl Version {
             *memory_bytes.entry(section).or_insert(0) += bytes;
         }
         memory_bytes.insert("tail", self.lsn_end - self.tail.start);
+        memory_bytes.insert("tail codes", self.tail.code_bytes());
         CollectionInfo {
             points: self.points,
             points_with_payload: self.points_with_payload,

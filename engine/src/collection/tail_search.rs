@@ -1,5 +1,7 @@
-//! Nearest neighbours among the rows of the tail.
+//! Nearest neighbours among the rows of the tail: codes rule out what cannot be near, the rest is compared exactly. The answers are
+//! those of comparing every vector.
 
+use index::flat::TotalF32;
 use index::{Kernels, TopK};
 
 use super::filter::tail_row_passes;
@@ -8,36 +10,146 @@ use super::version::Version;
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::segment::search::exact_distances;
+use crate::tail::codes::{self, ChunkCodes};
+use crate::tail::{TailPlace, TailRecord};
 
 /// Rows of the tail that are compared at once.
-const TAIL_BATCH: usize = 256;
+const BATCH: usize = 256;
+
+/// Chunks that one search codes: a command that searches once hardly notices, and a server is through with a full tail in a few searches.
+const CODED_PER_SEARCH: usize = 4;
 
 impl Version {
     pub(super) fn search_tail(&self, kernels: &Kernels, request: &SearchRequest<'_>, query: &Query, top: &mut TopK<PointId>) -> Result<()> {
-        let (mut ids, mut rows) = (Vec::with_capacity(TAIL_BATCH), Vec::with_capacity(TAIL_BATCH));
-        let mut distances = Vec::with_capacity(TAIL_BATCH);
-        let mut flush = |ids: &mut Vec<PointId>, rows: &mut Vec<&[u8]>| {
-            exact_distances(kernels, &query.spec, &query.vector, rows, &mut distances);
-            ids.drain(..).zip(&distances).for_each(|(id, &distance)| top.push(distance, id));
-            rows.clear();
-        };
-        for record in self.tail_records() {
-            for row in 0..record.rows() {
-                let seen = record.is_visible(request.part, row, self.lsn_end);
-                let passes = match request.filter {
-                    Some(filter) if seen => tail_row_passes(self, record, row, filter)?,
-                    _ => seen,
-                };
-                if let Some(vector) = record.vector(request.part, row).filter(|_| passes) {
-                    ids.push(record.ids[row as usize]);
-                    rows.push(vector);
-                    if rows.len() == TAIL_BATCH {
-                        flush(&mut ids, &mut rows);
-                    }
+        let mut search = TailSearch { version: self, kernels, request, query, top, batch: Batch::default() };
+        let end = (self.tail_end, 0);
+        let mut next = (self.tail.first_number(), 0);
+        let mut coded = Vec::new();
+        if query.ef.is_some() && codes::are_worth_it(&query.spec) {
+            let mut made = 0;
+            // The first chunk that has rows which this version does not see ends what is coded for it.
+            for chunk in self.tail.chunks().take_while(|chunk| chunk.to <= end) {
+                if made < CODED_PER_SEARCH {
+                    made += usize::from(chunk.make_codes(&self.tail, request.part, &query.spec));
+                }
+                match chunk.codes(request.part) {
+                    Some(codes) => coded.push((codes, chunk.from, chunk.to)),
+                    None => search.compare(chunk.from, chunk.to)?,
+                }
+                next = chunk.to;
+            }
+        }
+        search.compare(next, end)?;
+        search.by_codes(&coded)
+    }
+}
+
+/// A search of the tail under way.
+struct TailSearch<'a> {
+    version: &'a Version,
+    kernels: &'a Kernels,
+    request: &'a SearchRequest<'a>,
+    query: &'a Query,
+    top: &'a mut TopK<PointId>,
+    batch: Batch<'a>,
+}
+
+/// Rows that wait for their distances.
+#[derive(Default)]
+struct Batch<'a> {
+    ids: Vec<PointId>,
+    vectors: Vec<&'a [u8]>,
+    distances: Vec<f32>,
+}
+
+/// A row that its codes do not rule out.
+struct Candidate<'a> {
+    /// Its distance is not below this.
+    low: f32,
+    record: &'a TailRecord,
+    row: u32,
+}
+
+impl<'a> TailSearch<'a> {
+    /// Compares the rows from one place up to another exactly.
+    fn compare(&mut self, from: TailPlace, to: TailPlace) -> Result<()> {
+        for (_, record, rows) in self.version.tail.spans(from, to) {
+            for row in rows {
+                if self.accepts(record, row)? {
+                    self.add(record, row);
                 }
             }
         }
-        flush(&mut ids, &mut rows);
+        self.flush();
         Ok(())
+    }
+
+    fn accepts(&self, record: &TailRecord, row: u32) -> Result<bool> {
+        if !record.is_visible(self.request.part, row, self.version.lsn_end) {
+            return Ok(false);
+        }
+        self.request.filter.map_or(Ok(true), |filter| tail_row_passes(self.version, record, row, filter))
+    }
+
+    fn add(&mut self, record: &'a TailRecord, row: u32) {
+        if let Some(vector) = record.vector(self.request.part, row) {
+            self.batch.ids.push(record.ids[row as usize]);
+            self.batch.vectors.push(vector);
+            if self.batch.vectors.len() == BATCH {
+                self.flush();
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Batch { ids, vectors, distances } = &mut self.batch;
+        exact_distances(self.kernels, &self.query.spec, &self.query.vector, vectors, distances);
+        for (id, distance) in ids.drain(..).zip(distances.iter()) {
+            self.top.push(*distance, id);
+        }
+        vectors.clear();
+    }
+
+    /// Searches coded chunks; one whose codes give no bounds for this query is compared.
+    fn by_codes(&mut self, coded: &[(&'a ChunkCodes, TailPlace, TailPlace)]) -> Result<()> {
+        // A row that is farther than this is not among the nearest: so many others are nearer for sure.
+        let mut nearest: TopK<()> = TopK::new(self.query.top);
+        let mut candidates: Vec<Candidate<'a>> = Vec::new();
+        for (chunk, from, to) in coded {
+            let Some(query) = chunk.codes.query(&self.query.vector) else {
+                self.compare(*from, *to)?;
+                continue;
+            };
+            let mut failed = None;
+            query.scan(self.kernels, self.bar(&nearest), &mut |row, low, high| {
+                let (number, row) = chunk.places[row as usize];
+                let record = self.version.tail.record(number).expect("a version keeps the records of its tail");
+                match self.accepts(record, row) {
+                    Ok(true) => {
+                        nearest.push(high, ());
+                        candidates.push(Candidate { low, record, row });
+                    }
+                    Ok(false) => {}
+                    Err(error) => failed = Some(error),
+                }
+                if failed.is_some() { f32::NEG_INFINITY } else { self.bar(&nearest) }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        let bar = self.bar(&nearest);
+        for candidate in candidates.iter().filter(|candidate| candidate.low <= bar) {
+            self.add(candidate.record, candidate.row);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Gives the distance that a row must not exceed: that of the last answer so far, or what the codes say of it.
+    fn bar(&self, nearest: &TopK<()>) -> f32 {
+        let bounds = [self.top.worst(), nearest.worst()].into_iter().flatten();
+        // Not a number sorts last, and says as little as no bound.
+        bounds.min().filter(|bar| !bar.0.is_nan()).map_or(f32::INFINITY, |TotalF32(bar)| bar)
     }
 }

@@ -135,18 +135,18 @@ pub(super) fn check_gathered(spec: &VectorPart, count: usize, vectors: &[&[u8]])
 }
 
 /// Brings stored vectors into the form that codes are of.
-struct Prepared {
+pub(crate) struct Prepared {
     spec: VectorPart,
     floats: Vec<f32>,
     bytes: Vec<u8>,
 }
 
 impl Prepared {
-    fn new(spec: &VectorPart) -> Self {
+    pub(crate) fn new(spec: &VectorPart) -> Self {
         Prepared { spec: *spec, floats: vec![0.0; spec.dim], bytes: Vec::new() }
     }
 
-    fn of<'a>(&'a mut self, vector: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn of<'a>(&'a mut self, vector: &'a [u8]) -> &'a [u8] {
         if !self.spec.normalise_codes {
             return vector;
         }

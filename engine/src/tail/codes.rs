@@ -1,0 +1,150 @@
+//! Codes of the tail: its rows in chunks, each coded by a search once it is full. Whoever writes only counts; nobody waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use index::BoundedCodes;
+
+use super::{Tail, TailPlace, TailRecord};
+use crate::segment::VectorPart;
+use crate::segment::build::Prepared;
+
+/// A chunk is full with so many bytes of records: codes of a mebibyte of vectors take a fifth of a millisecond to make.
+const CHUNK_BYTES: usize = 1 << 20;
+/// A chunk is full with so many rows.
+const CHUNK_ROWS: usize = 4096;
+
+/// Below this many dimensions a vector is hardly longer than its code.
+const DIMS_MIN: usize = 32;
+
+/// Says whether vectors are searched by codes at all.
+pub fn are_worth_it(spec: &VectorPart) -> bool {
+    spec.dim >= DIMS_MIN
+}
+
+/// Rows of the tail that are coded together: those from one place up to another.
+#[derive(Debug)]
+pub struct Chunk {
+    /// The first row.
+    pub from: TailPlace,
+    /// Behind the last row.
+    pub to: TailPlace,
+    /// Vectors of part i at `parts[i - 1]`.
+    parts: Box<[ChunkPart]>,
+}
+
+/// The codes of one part of a chunk.
+#[derive(Debug, Default)]
+struct ChunkPart {
+    /// Set by the search that makes the codes; others compare vectors meanwhile.
+    is_taken: AtomicBool,
+    /// `None` inside: these vectors have no bounds.
+    codes: OnceLock<Option<ChunkCodes>>,
+}
+
+/// The vectors of one part of a chunk as codes.
+#[derive(Debug)]
+pub struct ChunkCodes {
+    /// The codes.
+    pub codes: BoundedCodes,
+    /// The row of the tail that each is of.
+    pub places: Vec<TailPlace>,
+}
+
+impl Chunk {
+    /// Starts without codes.
+    pub(super) fn new(from: TailPlace, to: TailPlace, vectors: usize) -> Self {
+        assert!(from < to, "a chunk has rows");
+        Chunk { from, to, parts: (0..vectors).map(|_| ChunkPart::default()).collect() }
+    }
+
+    /// Gives the chunk that is left when the records below a number are gone: itself, when it has none of them.
+    pub(super) fn without(self: &Arc<Self>, base: u32) -> Arc<Chunk> {
+        match self.from >= (base, 0) {
+            true => self.clone(),
+            false => Arc::new(Chunk::new((base, 0), self.to, self.parts.len())),
+        }
+    }
+
+    /// Gives the codes of a part if they were made and have bounds.
+    #[must_use]
+    pub fn codes(&self, part: usize) -> Option<&ChunkCodes> {
+        self.parts[part - 1].codes.get()?.as_ref()
+    }
+
+    /// Makes the codes of a part, unless somebody did or is at it; says whether that took any work.
+    pub fn make_codes(&self, tail: &Tail, part: usize, spec: &VectorPart) -> bool {
+        let place = &self.parts[part - 1];
+        if place.is_taken.load(Ordering::Relaxed) || place.is_taken.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let was_empty = place.codes.set(self.encode(tail, part, spec)).is_ok();
+        assert!(was_empty, "one search makes the codes of a chunk");
+        true
+    }
+
+    fn encode(&self, tail: &Tail, part: usize, spec: &VectorPart) -> Option<ChunkCodes> {
+        let (mut places, mut vectors) = (Vec::new(), Vec::new());
+        for (number, record, rows) in tail.spans(self.from, self.to) {
+            for row in rows {
+                if let Some(vector) = record.vector(part, row) {
+                    places.push((number, row));
+                    vectors.push(vector);
+                }
+            }
+        }
+        let mut prepared = Prepared::new(spec);
+        let mut normalised = Vec::new();
+        if spec.normalise_codes {
+            vectors.iter().for_each(|vector| normalised.extend_from_slice(prepared.of(vector)));
+            vectors = normalised.chunks_exact(spec.bytes_for_codes()).collect();
+        }
+        let codes = BoundedCodes::new(spec.metric, spec.datatype_of_codes(), spec.dim, &vectors)?;
+        Some(ChunkCodes { codes, places })
+    }
+
+    /// Gives the bytes of memory that codes take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let coded = self.parts.iter().filter_map(|part| part.codes.get()?.as_ref());
+        coded.map(|coded| (coded.codes.memory_bytes() + coded.places.capacity() * size_of::<TailPlace>()) as u64).sum()
+    }
+}
+
+/// What the writer counts: the rows behind the last full chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    from: TailPlace,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Open {
+    /// Starts a chunk at a place.
+    pub(super) fn at(from: TailPlace) -> Self {
+        Open { from, rows: 0, bytes: 0 }
+    }
+
+    /// Counts a record in; calls `full` with each chunk that it fills.
+    pub(super) fn add(&mut self, number: u32, record: &TailRecord, full: &mut dyn FnMut(Chunk)) {
+        let rows = record.rows() as usize;
+        let bytes_per_row = (record.record.bytes.len() / rows.max(1)).max(1);
+        let mut row = 0;
+        loop {
+            let room = (CHUNK_ROWS - self.rows).min((CHUNK_BYTES - self.bytes).div_ceil(bytes_per_row)).max(1);
+            if rows - row < room {
+                self.rows += rows - row;
+                self.bytes += (rows - row) * bytes_per_row;
+                break;
+            }
+            row += room;
+            let to = (number, row as u32);
+            full(Chunk::new(self.from, to, record.vectors()));
+            *self = Open::at(to);
+        }
+        assert!(self.rows < CHUNK_ROWS && self.bytes < CHUNK_BYTES, "a full chunk is closed");
+    }
+}
+
+#[cfg(test)]
+mod tests;
