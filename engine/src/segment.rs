@@ -6,6 +6,7 @@
 //!
 //! A row has parts: part 0 is the point with its payload, part i is named vector i. Each part may be absent, and dies by itself.
 
+pub mod accepted;
 pub mod addresses;
 pub mod build;
 pub mod deletes;
@@ -23,11 +24,12 @@ pub mod tuning;
 pub mod vectors;
 pub mod verify;
 
+pub use accepted::Accepted;
 pub use build::{FlatInput, FlatRow, build_flat, build_rows};
 pub use graph::{GraphBuild, build_graph, merge_graph};
 pub use handle::Segment;
 pub use meta::{ObjectMeta, SegmentKind, SegmentMeta};
-pub use search::{Hit, SearchContext, SearchScratch, exact_distances, search_part, search_rows};
+pub use search::{Hit, SearchContext, SearchScratch, Undecided, exact_distances, search_part, search_undecided};
 pub use source::VectorSource;
 pub use tuning::{RECALL_UNIT, Tuning, TuningPoint, add_tuning};
 pub use vectors::VectorPart;

@@ -27,13 +27,24 @@ impl Bitmap {
     #[must_use]
     pub fn from_bytes(bytes: &[u8], len: u32) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
-        if words.len() != word_count(len) || !rest.is_empty() {
+        if !rest.is_empty() {
             return None;
         }
-        let read = Bitmap { words: words.iter().map(|w| u64::from_le_bytes(*w)).collect(), len };
-        let mut clean = read.clone();
-        clean.clear_beyond_len();
-        (clean == read).then_some(read)
+        Bitmap::from_words(words.iter().map(|w| u64::from_le_bytes(*w)).collect(), len)
+    }
+
+    /// Takes words as a set: bit `i` of word `j` is row `64 j + i`. `None` when their number does not fit `len` rows or a bit beyond
+    /// them is set.
+    #[must_use]
+    pub fn from_words(words: Vec<u64>, len: u32) -> Option<Self> {
+        let beyond = words.last().is_some_and(|last| !len.is_multiple_of(64) && *last >> (len % 64) != 0);
+        (words.len() == word_count(len) && !beyond).then_some(Bitmap { words, len })
+    }
+
+    /// The set as words; see [`Bitmap::from_words`].
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
     }
 
     /// The words of the set, little-endian.
@@ -108,6 +119,12 @@ impl Bitmap {
     /// When the lengths differ.
     pub fn and_not(&mut self, other: &Bitmap) {
         self.combine(other, |a, b| a & !b);
+    }
+
+    /// True when no row is in the set.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
     }
 
     /// The rows in the set, ascending.
@@ -185,5 +202,8 @@ mod tests {
         assert_eq!(Bitmap::from_bytes(&bytes[..15], 100), None);
         assert_eq!(Bitmap::from_bytes(&bytes, 200), None);
         assert_eq!(Bitmap::from_bytes(&[0xff; 16], 100), None, "bits beyond the length");
+        assert_eq!(Bitmap::from_bytes(&[0xff; 16], 128), Some(Bitmap::full(128)));
+        assert_eq!(Bitmap::from_bytes(&[], 0), Some(Bitmap::new(0)));
+        assert!(Bitmap::new(100).is_clear() && !Bitmap::full(1).is_clear());
     }
 }

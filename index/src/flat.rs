@@ -1,5 +1,9 @@
 //! Exact search: the product for few rows, and the oracle that every index is compared with.
 
+mod ids;
+
+pub use ids::IdScan;
+
 use crate::codes::{CodeQuery, CodesView};
 use crate::metric::{Datatype, Metric};
 use crate::simd::Kernels;
@@ -61,13 +65,22 @@ impl<K: Ord + Copy, D: Ord + Copy> TopK<K, D> {
 
     /// Offers one row.
     pub fn push(&mut self, distance: impl Into<D>, key: K) {
+        self.offer(distance, key);
+    }
+
+    /// Offers one row; says whether it is among the nearest so far.
+    pub fn offer(&mut self, distance: impl Into<D>, key: K) -> bool {
         let entry = (distance.into(), key);
         if self.heap.len() < self.k {
             self.heap.push(entry);
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && entry < *worst
-        {
-            *worst = entry;
+            return true;
+        }
+        match self.heap.peek_mut() {
+            Some(mut worst) if entry < *worst => {
+                *worst = entry;
+                true
+            }
+            _ => false,
         }
     }
 

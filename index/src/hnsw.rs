@@ -25,7 +25,7 @@ pub use crate::codes::LayoutError;
 pub use build::{BuildError, Progress, build};
 pub use check::{Offence, Report, check};
 pub use extend::{REMOVED, merge};
-pub use filtered::search_filtered;
+pub use filtered::{Wanted, filtered_width, search_filtered};
 pub use layout::{GraphShape, GraphView};
 pub use params::{MAX_NODES, Params};
 pub use search::{Scratch, search};

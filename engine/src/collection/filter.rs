@@ -1,12 +1,20 @@
 //! Filters over a version: which rows of a segment pass, and which points of the collection.
+//!
+//! A filter is answered from the field indexes of a segment once, which gives sets of rows; what they cannot tell is read from the payload,
+//! once, and remembered. The sets are kept for a few filters, so that the same filter asked again costs a look.
 
-use std::cell::RefCell;
+pub(super) mod cache;
+mod memo;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use cache::{Known, Pending, Ready};
 use index::Bitmap;
+use memo::Memo;
 
-use super::version::{OpenSegment, Place, Version};
-use crate::error::{Error, Result};
+use super::version::{Place, Version};
+use crate::error::Result;
 use crate::ids::PointId;
 use crate::log::PayloadCache;
 use crate::payload::{Candidates, Filter, Lookup};
@@ -37,80 +45,120 @@ impl Selector {
     }
 }
 
-/// A filter over the rows of one segment.
-pub(super) struct SegmentFilter<'a> {
-    version: &'a Version,
-    open: &'a OpenSegment,
-    number: usize,
-    filter: &'a Filter,
-    candidates: Candidates,
-    /// The first error of a payload that had to be read.
-    failed: RefCell<Option<Error>>,
-    /// For callers that go through the rows in order; a walk jumps about and would fill it in vain.
-    cache: Option<RefCell<PayloadCache>>,
-}
-
-impl<'a> SegmentFilter<'a> {
-    pub(super) fn new(version: &'a Version, number: usize, filter: &'a Filter) -> Self {
-        let open = &version.segments[number];
-        let rows_of = |id: &PointId, visit: &mut dyn FnMut(u32)| open.segment.rows_of(id).for_each(visit);
-        let lookup = Lookup { rows: open.segment.rows(), indexes: &open.fields, changed: None, rows_of: Some(&rows_of) };
-        let candidates = lookup.plan(filter);
-        SegmentFilter { version, open, number, filter, candidates, failed: RefCell::new(None), cache: None }
-    }
-
-    /// Prepares for rows that are asked about in their order.
-    pub(super) fn in_order(self) -> Self {
-        SegmentFilter { cache: Some(RefCell::default()), ..self }
-    }
-
-    /// Says whether the point of a row passes, wherever its payload stands now.
-    pub(super) fn accepts(&self, row: u32) -> bool {
-        let segment = &self.open.segment;
-        if segment.is_visible(0, row, self.version.lsn_end) {
-            return self.candidates.sure.get(row) || (self.candidates.maybe.get(row) && self.reads(&Place::Segment(self.number, row), row));
-        }
-        // The row's payload was changed or its point moved on: the id leads to where it stands now.
-        match self.version.find(&segment.id(row), 0) {
-            Some(place) => self.reads(&place, row),
-            None => false,
-        }
-    }
-
-    fn reads(&self, place: &Place, row: u32) -> bool {
-        let payload = match &self.cache {
-            Some(cache) => self.version.payload_in_order(place, &mut cache.borrow_mut()),
-            None => self.version.payload(place),
-        };
-        match payload {
-            Ok(payload) => self.filter.matches(&self.open.segment.id(row), payload.as_deref()),
-            Err(error) => {
-                self.failed.borrow_mut().get_or_insert(error);
-                false
-            }
-        }
-    }
-
-    /// Collects the rows with a part that may pass, by what the indexes know.
-    pub(super) fn possible(&self, part: u32) -> Bitmap {
-        let mut rows = self.candidates.sure.clone();
-        rows.or(&self.candidates.maybe);
-        let segment = &self.open.segment;
-        for row in 0..segment.rows() {
-            let seen = segment.is_visible(part, row, self.version.lsn_end);
-            let possible = seen && (rows.get(row) || !segment.is_visible(0, row, self.version.lsn_end));
-            rows.set(row, possible);
-        }
-        rows
-    }
-
-    /// Gives the error that made an answer incomplete.
-    pub(super) fn finish(self) -> Result<()> {
-        self.failed.into_inner().map_or(Ok(()), Err)
-    }
-}
+/// So few undecided rows are decided at once, whatever is asked.
+const DECIDED_ALWAYS: u32 = 512;
+/// So few rows that may pass are decided at once: the walk that spares reading their payloads costs more.
+const DECIDED_ROWS: u32 = 2_000;
+/// The same as a share of a segment's rows.
+const DECIDED_SHARE: u32 = 10;
+/// After so many answers, the share of the rows that passed is a guess for the rest.
+const GUESS_MIN: u32 = 64;
 
 impl Version {
+    /// Makes a filter ready for a part of a segment, or finds it ready; no filter lets everything that is seen pass.
+    pub(super) fn make_ready(&self, number: usize, filter: Option<&Filter>, part: u32) -> Arc<Ready> {
+        let open = &self.segments[number];
+        if let Some(ready) = open.filters.get(&open.segment, part, self.lsn_end, filter) {
+            return ready;
+        }
+        let ready = Arc::new(Ready::new(&open.segment, part, self.lsn_end, self.known(number, filter)));
+        open.filters.keep(&open.segment, &ready);
+        ready
+    }
+
+    /// Says whether all undecided rows of a filter are better decided before a search than asked for by it.
+    pub(super) fn decide_first(&self, number: usize, ready: &Ready) -> bool {
+        let Some(pending) = &ready.undecided else { return false };
+        let segment = &self.segments[number].segment;
+        let open = pending.memo.counts().0;
+        let may_pass = open.saturating_add(ready.accepted.count());
+        open <= DECIDED_ALWAYS || segment.graph(ready.part).is_none() || may_pass <= DECIDED_ROWS.max(segment.rows() / DECIDED_SHARE)
+    }
+
+    /// Reads the payloads of all undecided rows.
+    ///
+    /// # Errors
+    /// `Corrupt` when a payload does not read.
+    pub(super) fn decide(&self, number: usize, ready: &Ready) -> Result<Arc<Ready>> {
+        let open = &self.segments[number];
+        let mut accepted = ready.accepted.rows().clone();
+        if let Some(pending) = &ready.undecided {
+            let mut cache = PayloadCache::default();
+            for row in pending.rows.iter() {
+                accepted.set(row, self.passes(number, row, ready, pending, Some(&mut cache))?);
+            }
+        }
+        let decided = Arc::new(ready.decided(accepted));
+        open.filters.keep(&open.segment, &decided);
+        Ok(decided)
+    }
+
+    /// Says whether the point of an undecided row passes, wherever its payload stands now.
+    ///
+    /// # Errors
+    /// `Corrupt` when a payload does not read.
+    pub(super) fn passes(
+        &self,
+        number: usize,
+        row: u32,
+        ready: &Ready,
+        pending: &Pending,
+        cache: Option<&mut PayloadCache>,
+    ) -> Result<bool> {
+        if let Some(passes) = pending.memo.get(row) {
+            return Ok(passes);
+        }
+        let segment = &self.segments[number].segment;
+        let passes = if segment.is_visible(0, row, self.lsn_end) {
+            self.row_passes(number, row, &ready.known, cache)?
+        } else {
+            // The row's payload was changed or its point moved on: the id leads to where it stands now.
+            match self.find(&segment.id(row), 0) {
+                Some(Place::Segment(other, row)) => {
+                    // Made ready, it is remembered for the next row that moved there.
+                    let there = self.make_ready(other, ready.known.filter.as_ref(), 0);
+                    self.row_passes(other, row, &there.known, cache)?
+                }
+                Some(place @ Place::Tail(..)) => matches(ready.known.filter.as_ref(), &segment.id(row), self.payload(&place)?.as_deref()),
+                None => false,
+            }
+        };
+        pending.memo.set(row, passes);
+        Ok(passes)
+    }
+
+    /// Says whether a row passes with the payload that stands there.
+    fn row_passes(&self, number: usize, row: u32, known: &Known, cache: Option<&mut PayloadCache>) -> Result<bool> {
+        if let Some(passes) = known.get(row) {
+            return Ok(passes);
+        }
+        let place = Place::Segment(number, row);
+        let payload = match cache {
+            Some(cache) => self.payload_in_order(&place, cache)?,
+            None => self.payload(&place)?,
+        };
+        let passes = matches(known.filter.as_ref(), &self.segments[number].segment.id(row), payload.as_deref());
+        if let Some(memo) = &known.read {
+            memo.set(row, passes);
+        }
+        Ok(passes)
+    }
+
+    /// Answers a filter over the rows of a segment as far as its field indexes reach.
+    fn known(&self, number: usize, filter: Option<&Filter>) -> Arc<Known> {
+        let open = &self.segments[number];
+        let rows = open.segment.rows();
+        if let Some(known) = open.filters.known(filter) {
+            return known;
+        }
+        let Some(filter) = filter else { return Arc::new(Known { filter: None, sure: Bitmap::full(rows), read: None }) };
+        let rows_of = |id: &PointId, visit: &mut dyn FnMut(u32)| open.segment.rows_of(id).for_each(visit);
+        let lookup = Lookup { rows, indexes: &open.fields, changed: None, rows_of: Some(&rows_of) };
+        let Candidates { sure, maybe } = lookup.plan(filter);
+        let read = (!maybe.is_clear()).then(|| Memo::new(&maybe));
+        Arc::new(Known { filter: Some(filter.clone()), sure, read })
+    }
+
     /// Lists the points that pass a filter.
     ///
     /// # Errors
@@ -118,14 +166,8 @@ impl Version {
     pub fn matching(&self, filter: &Filter) -> Result<Vec<PointId>> {
         let mut ids = Vec::new();
         for number in 0..self.segments.len() {
-            let passing = SegmentFilter::new(self, number, filter).in_order();
-            let segment = &self.segments[number].segment;
-            ids.extend(
-                (0..segment.rows())
-                    .filter(|&row| segment.is_visible(0, row, self.lsn_end) && passing.accepts(row))
-                    .map(|row| segment.id(row)),
-            );
-            passing.finish()?;
+            let ready = self.decided(number, Some(filter), 0)?;
+            ids.extend(ready.accepted.rows().iter().map(|row| self.segments[number].segment.id(row)));
         }
         for record in self.tail_records() {
             for row in 0..record.rows() {
@@ -137,6 +179,15 @@ impl Version {
         Ok(ids)
     }
 
+    /// Gives the rows of a part of a segment that pass a filter, all of them decided.
+    ///
+    /// # Errors
+    /// `Corrupt` when a payload does not read.
+    pub(super) fn decided(&self, number: usize, filter: Option<&Filter>, part: u32) -> Result<Arc<Ready>> {
+        let ready = self.make_ready(number, filter, part);
+        if ready.undecided.is_none() { Ok(ready) } else { self.decide(number, &ready) }
+    }
+
     /// Counts the points that pass a filter.
     ///
     /// # Errors
@@ -144,6 +195,22 @@ impl Version {
     pub fn count(&self, filter: Option<&Filter>) -> Result<u64> {
         filter.map_or(Ok(self.points), |filter| self.matching(filter).map(|ids| ids.len() as u64))
     }
+}
+
+impl Pending {
+    /// Guesses how many of the rows pass, by those that were decided.
+    pub(super) fn likely(&self) -> u32 {
+        let (open, passed) = self.memo.counts();
+        let decided = self.rows.count().saturating_sub(open);
+        if decided < GUESS_MIN {
+            return passed + open / 2;
+        }
+        passed + (f64::from(open) * f64::from(passed) / f64::from(decided)) as u32
+    }
+}
+
+fn matches(filter: Option<&Filter>, id: &PointId, payload: Option<&str>) -> bool {
+    filter.is_none_or(|filter| filter.matches(id, payload))
 }
 
 /// Says whether the point of a row of the tail passes.

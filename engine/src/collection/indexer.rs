@@ -177,7 +177,7 @@ impl Collection {
         let segment = self.with_indexes(&old.segment, building)?;
         let mut segments = version.segments.to_vec();
         // Marks are shared between the two handles, so writes in between are not lost.
-        segments[at] = Arc::new(OpenSegment { segment, fields: old.fields.clone() });
+        segments[at] = Arc::new(old.with_segment(segment));
         let covered = Covered::of_manifest(&version.manifest);
         let manifest = self.publish_manifest(&version.manifest, &covered, &segments)?;
         self.switch(|current| {
@@ -199,7 +199,7 @@ impl Collection {
                 let base = gathered.base();
                 let building = Building { version: &version, inputs: &old, base: base.as_ref(), executor, progress };
                 let segment = self.with_indexes(&open.segment, building)?;
-                Some(Arc::new(OpenSegment { segment, fields: open.fields.clone() }))
+                Some(Arc::new(open.with_segment(segment)))
             }
             other => other,
         };

@@ -100,6 +100,7 @@ impl Version {
         for (section, bytes) in self.segments.iter().flat_map(|open| open.segment.memory_bytes()) {
             *memory_bytes.entry(section).or_insert(0) += bytes;
         }
+        memory_bytes.insert("filters asked lately", self.segments.iter().map(|open| open.filters.memory_bytes()).sum());
         memory_bytes.insert("tail", self.lsn_end - self.tail.start);
         memory_bytes.insert("tail codes", self.tail.code_bytes());
         CollectionInfo {

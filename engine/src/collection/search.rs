@@ -1,25 +1,22 @@
 //! Nearest neighbours in a version: graph segments are walked, flat segments and the tail scanned, answers merged by exact distance.
 
+use std::cell::Cell;
+
 use index::{Kernels, TopK};
 
-use super::filter::SegmentFilter;
+use super::filter::cache::Ready;
 use super::version::{Version, vector_part};
 use crate::batch::check_vector;
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::payload::Filter;
 use crate::schema::{Distance, Numbers};
-use crate::segment::{SearchContext, SearchScratch, VectorPart, search_part, search_rows};
+use crate::segment::{Hit, SearchContext, SearchScratch, Segment, Undecided, VectorPart, search_part, search_undecided};
 
 /// Collections up to this size are searched exactly unless a walk is asked for.
 const EXACT_POINTS_MAX: u64 = 20_000;
 /// Candidates of a walk when nothing else is asked for.
 const EF_DEFAULT: usize = 64;
-/// A filter that at most this share of a segment's rows may pass is answered by comparing those rows exactly.
-const SCAN_SHARE: u32 = 10;
-/// So few possible rows are always compared exactly.
-const SCAN_ROWS: u32 = 2_000;
-
 /// How neighbours are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -111,19 +108,53 @@ impl Version {
     ) -> Result<()> {
         let segment = &self.segments[number].segment;
         let part = request.part as u32;
-        let filter = request.filter.map(|filter| SegmentFilter::new(self, number, filter));
-        let accept = filter.as_ref().map(|filter| |row: u32| filter.accepts(row));
-        let accept = accept.as_ref().map(|accept| accept as &dyn Fn(u32) -> bool);
-        let context = SearchContext { lsn_end: self.lsn_end, k: query.top, ef: query.ef, accept, source: &*self.log, scratch };
-        let few = filter
-            .as_ref()
-            .map(|filter| filter.possible(part))
-            .filter(|possible| query.ef.is_none() || possible.count() <= SCAN_ROWS.max(segment.rows() / SCAN_SHARE));
-        let hits = match few {
-            Some(rows) => search_rows(segment, part, &query.spec, kernels, &query.vector, &rows.iter().collect::<Vec<_>>(), context)?,
-            None => search_part(segment, part, &query.spec, kernels, &query.vector, context)?,
+        let mut among = match request.filter {
+            None if !many_are_dead(segment, part) => None,
+            filter => Some(self.make_ready(number, filter, part)),
         };
+        if let Some(ready) = among.as_ref().filter(|ready| ready.undecided.is_some()) {
+            if let Some(hits) = self.search_deciding(kernels, number, ready, query, scratch)? {
+                hits.into_iter().for_each(|hit| top.push(hit.distance, hit.id));
+                return Ok(());
+            }
+            among = Some(self.decide(number, ready)?);
+        }
+        let among = among.as_ref().map(|ready| &ready.accepted);
+        let context = SearchContext { lsn_end: self.lsn_end, k: query.top, ef: query.ef, among, source: &*self.log, scratch };
+        let hits = search_part(segment, part, &query.spec, kernels, &query.vector, context)?;
         hits.into_iter().for_each(|hit| top.push(hit.distance, hit.id));
-        filter.map_or(Ok(()), SegmentFilter::finish)
+        Ok(())
     }
+
+    /// Searches a segment and decides only the rows that it comes across; `None` when they are better decided first.
+    fn search_deciding(
+        &self,
+        kernels: &Kernels,
+        number: usize,
+        ready: &Ready,
+        query: &Query,
+        scratch: &mut SearchScratch,
+    ) -> Result<Option<Vec<Hit>>> {
+        let Some(pending) = ready.undecided.as_ref().filter(|_| query.ef.is_some() && !self.decide_first(number, ready)) else {
+            return Ok(None);
+        };
+        let failed = Cell::new(None);
+        let passes = |row: u32| {
+            self.passes(number, row, ready, pending, None).unwrap_or_else(|error| {
+                failed.set(Some(error));
+                false
+            })
+        };
+        let undecided = Undecided { rows: &pending.rows, passes: &passes, likely: pending.likely() };
+        let (among, source) = (Some(&ready.accepted), &*self.log);
+        let context = SearchContext { lsn_end: self.lsn_end, k: query.top, ef: query.ef, among, source, scratch };
+        let segment = &self.segments[number].segment;
+        let hits = search_undecided(segment, ready.part, &query.spec, kernels, &query.vector, undecided, context)?;
+        failed.into_inner().map_or(Ok(hits), Err)
+    }
+}
+
+/// Says whether so many rows of a part are dead that a search has to know them beforehand.
+fn many_are_dead(segment: &Segment, part: u32) -> bool {
+    u64::from(segment.live(part)) * 5 < u64::from(segment.rows()) * 4
 }

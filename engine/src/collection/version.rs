@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::filter::cache::FilterCache;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Lsn, PointId};
 use crate::log::{LogMap, PayloadCache};
@@ -18,6 +19,8 @@ pub struct OpenSegment {
     pub segment: Segment,
     /// Its field indexes.
     pub fields: Vec<FieldIndex>,
+    /// Filters that were asked lately, with the rows that pass.
+    pub(super) filters: Arc<FilterCache>,
 }
 
 impl OpenSegment {
@@ -27,7 +30,14 @@ impl OpenSegment {
     /// `Corrupt` when one does not read.
     pub fn new(segment: Segment) -> Result<Self> {
         let fields = segment.fields()?.into_iter().map(FieldIndex::open).collect::<Result<Vec<_>>>()?;
-        Ok(OpenSegment { segment, fields })
+        Ok(OpenSegment { segment, fields, filters: Arc::default() })
+    }
+
+    /// Makes the handle that takes this one's place when objects were added to the segment or replaced: the same rows with the same marks.
+    #[must_use]
+    pub fn with_segment(&self, segment: Segment) -> Self {
+        assert_eq!(segment.rows(), self.segment.rows(), "the same rows");
+        OpenSegment { segment, fields: self.fields.clone(), filters: self.filters.clone() }
     }
 }
 

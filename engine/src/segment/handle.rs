@@ -261,6 +261,16 @@ impl Segment {
         self.marks.get(part as usize).map_or_else(|| Bitmap::new(self.rows()), |marks| marks.dead_at(covered))
     }
 
+    /// Collects the rows whose part a version that ends at an LSN (exclusive) sees.
+    #[must_use]
+    pub fn visible(&self, part: u32, lsn_end: Lsn) -> Bitmap {
+        let mut rows = self.rows.with_part(part);
+        if let Some(marks) = self.marks.get(part as usize) {
+            rows.and_not(&marks.dead_at(lsn_end));
+        }
+        rows
+    }
+
     /// Gives the number of rows whose part is alive now.
     #[must_use]
     pub fn live(&self, part: u32) -> u32 {

@@ -12,15 +12,30 @@ use crate::ids::Lsn;
 /// The mark of a row that was dead already at the manifest's covered LSN.
 pub const DEAD_AT_MANIFEST: Lsn = 1;
 
-/// Rows of one page of marks (32 KiB).
+/// Rows of one page of marks (32.5 KiB).
 const PAGE_ROWS: usize = 4096;
 
 /// The marks of one part of all rows of a segment.
 #[derive(Debug)]
 pub struct PartMarks {
     rows: u32,
-    pages: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    pages: Box<[OnceLock<Box<Page>>]>,
     live: AtomicU32,
+    /// The latest mark; set before the row's bit.
+    latest: AtomicU64,
+}
+
+/// The marks of some rows, and a bit for each row that has one.
+#[derive(Debug)]
+struct Page {
+    marks: [AtomicU64; PAGE_ROWS],
+    dead: [AtomicU64; PAGE_ROWS / 64],
+}
+
+impl Page {
+    fn new() -> Box<Self> {
+        Box::new(Page { marks: [const { AtomicU64::new(0) }; PAGE_ROWS], dead: [const { AtomicU64::new(0) }; PAGE_ROWS / 64] })
+    }
 }
 
 impl PartMarks {
@@ -29,7 +44,7 @@ impl PartMarks {
     pub fn new(rows: u32, present: u32) -> Self {
         assert!(present <= rows, "at most all rows have a part");
         let pages = (rows as usize).div_ceil(PAGE_ROWS);
-        PartMarks { rows, pages: (0..pages).map(|_| OnceLock::new()).collect(), live: AtomicU32::new(present) }
+        PartMarks { rows, pages: (0..pages).map(|_| OnceLock::new()).collect(), live: AtomicU32::new(present), latest: AtomicU64::new(0) }
     }
 
     /// Gives the mark of a row: 0 while it is alive.
@@ -37,7 +52,7 @@ impl PartMarks {
     #[must_use]
     pub fn get(&self, row: u32) -> Lsn {
         match self.pages[row as usize / PAGE_ROWS].get() {
-            Some(page) => page[row as usize % PAGE_ROWS].load(Ordering::Acquire),
+            Some(page) => page.marks[row as usize % PAGE_ROWS].load(Ordering::Acquire),
             None => 0,
         }
     }
@@ -49,9 +64,12 @@ impl PartMarks {
     pub fn mark(&self, row: u32, lsn: Lsn) -> bool {
         assert!(row < self.rows, "row {row} of {} cannot be marked", self.rows);
         assert!(lsn >= DEAD_AT_MANIFEST, "0 means alive");
-        let page = self.pages[row as usize / PAGE_ROWS].get_or_init(|| (0..PAGE_ROWS).map(|_| AtomicU64::new(0)).collect());
-        match page[row as usize % PAGE_ROWS].compare_exchange(0, lsn, Ordering::AcqRel, Ordering::Acquire) {
+        let page = self.pages[row as usize / PAGE_ROWS].get_or_init(Page::new);
+        let at = row as usize % PAGE_ROWS;
+        match page.marks[at].compare_exchange(0, lsn, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
+                self.latest.fetch_max(lsn, Ordering::AcqRel);
+                page.dead[at / 64].fetch_or(1 << (at % 64), Ordering::AcqRel);
                 let before = self.live.fetch_sub(1, Ordering::AcqRel);
                 assert!(before > 0, "more rows died than there were");
                 true
@@ -72,24 +90,30 @@ impl PartMarks {
     /// Collects the rows ended by records below an LSN.
     #[must_use]
     pub fn dead_at(&self, covered: Lsn) -> Bitmap {
-        let mut dead = Bitmap::new(self.rows);
-        for (page_index, page) in self.pages.iter().enumerate() {
-            let Some(page) = page.get() else { continue };
-            for (at, mark) in page.iter().enumerate() {
-                let mark = mark.load(Ordering::Acquire);
-                if mark != 0 && mark < covered {
-                    dead.set((page_index * PAGE_ROWS + at) as u32, true);
+        let mut words = vec![0; (self.rows as usize).div_ceil(64)];
+        let pages = || self.pages.iter().map(OnceLock::get);
+        for (page, words) in pages().zip(words.chunks_mut(PAGE_ROWS / 64)) {
+            let Some(page) = page else { continue };
+            words.iter_mut().zip(&page.dead).for_each(|(word, dead)| *word = dead.load(Ordering::Acquire));
+        }
+        // A later mark was announced before its bit could be seen: then the marks themselves say which rows count.
+        if self.latest.load(Ordering::Acquire) >= covered {
+            for (page, words) in pages().zip(words.chunks_mut(PAGE_ROWS / 64)) {
+                let Some(page) = page else { continue };
+                for (marks, word) in page.marks.as_chunks::<64>().0.iter().zip(words) {
+                    let dead = marks.iter().rev().map(|mark| mark.load(Ordering::Acquire)).map(|mark| mark != 0 && mark < covered);
+                    *word = dead.fold(0, |word, dead| word << 1 | u64::from(dead));
                 }
             }
         }
-        dead
+        Bitmap::from_words(words, self.rows).expect("only rows that exist are marked")
     }
 
     /// Gives the bytes of memory that the marks take now.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let used = self.pages.iter().filter(|page| page.get().is_some()).count();
-        (size_of_val(&*self.pages) + used * PAGE_ROWS * size_of::<AtomicU64>()) as u64
+        (size_of_val(&*self.pages) + used * size_of::<Page>()) as u64
     }
 }
 
@@ -114,7 +138,19 @@ mod tests {
         let empty = marks.memory_bytes();
         assert!(empty < 8_192, "{empty}");
         marks.mark(77, 100);
-        assert_eq!(marks.memory_bytes() - empty, 32_768);
+        assert_eq!(marks.memory_bytes() - empty, 33_280);
+    }
+
+    #[test]
+    fn the_rows_dead_at_a_position_are_those_whose_marks_say_so() {
+        let marks = PartMarks::new(9_000, 9_000);
+        let lsn_of = |row: u32| u64::from(row % 50) * 10 + 100;
+        let dying = || (0..9_000).filter(|row| row % 7 == 3);
+        dying().for_each(|row| assert!(marks.mark(row, lsn_of(row))));
+        for covered in [0, 100, 101, 300, 590, 591, u64::MAX] {
+            let wanted: Vec<u32> = dying().filter(|&row| lsn_of(row) < covered).collect();
+            assert_eq!(marks.dead_at(covered).iter().collect::<Vec<_>>(), wanted, "at {covered}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rows object: which points a segment holds, found by id without building anything, with presence and field indexes.
 
 use bytes::Bytes;
+use index::Bitmap;
 
 use super::build::FlatRow;
 use super::membership::{self, Membership};
@@ -222,6 +223,17 @@ impl Rows {
             Some(Some(map)) => bit(map, row),
             Some(None) => true,
             None => false,
+        }
+    }
+
+    /// Collects the rows that have a part.
+    #[must_use]
+    pub fn with_part(&self, part: u32) -> Bitmap {
+        match self.presence.get(part as usize) {
+            // The length was checked when the object was opened.
+            Some(Some(map)) => Bitmap::from_bytes(map, self.rows).unwrap_or_else(|| Bitmap::new(self.rows)),
+            Some(None) => Bitmap::full(self.rows),
+            None => Bitmap::new(self.rows),
         }
     }
 

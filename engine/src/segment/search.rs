@@ -1,17 +1,25 @@
 //! Searches one vector part of a segment: candidates by code distance, answers by exact distance to the vectors in the log.
 
+mod exact;
+mod plan;
+
 use index::codes::CodesView;
-use index::{Kernels, TopK, flat, hnsw};
+use index::flat::{self, IdScan};
+use index::hnsw::{GraphView, Wanted};
+use index::{Bitmap, Kernels, QueryCode, hnsw};
 
 use super::Segment;
-use super::build::check_gathered;
+use super::accepted::Accepted;
 use super::source::VectorSource;
-use super::vectors::{Codes, Nodes, VectorPart};
+use super::vectors::{Nodes, VectorPart};
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PointId};
+use exact::Exact;
+pub use exact::exact_distances;
+use plan::{Facts, Plan};
 
-/// Vectors that are asked of the source at once.
-const GATHER_BATCH: usize = 512;
+/// A scan compares at most this many times `ef` rows exactly, however close their codes are.
+const SCAN_EF_MAX: usize = 32;
 
 /// One answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,9 +36,27 @@ pub struct Hit {
 #[derive(Debug, Default)]
 pub struct SearchScratch {
     walk: hnsw::Scratch,
+    scan: IdScan,
     rows: Vec<u32>,
     addresses: Vec<u64>,
     distances: Vec<f32>,
+}
+
+/// Rows whose payloads have to be read to know whether they pass.
+#[derive(Clone, Copy)]
+pub struct Undecided<'a> {
+    /// The rows; none of them is among those that are known to pass.
+    pub rows: &'a Bitmap,
+    /// Reads: says whether one of them passes.
+    pub passes: &'a dyn Fn(u32) -> bool,
+    /// How many of them will pass, as far as that can be guessed.
+    pub likely: u32,
+}
+
+impl std::fmt::Debug for Undecided<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Undecided").field("likely", &self.likely).finish_non_exhaustive()
+    }
 }
 
 /// What a search asks for besides the query vector.
@@ -41,8 +67,8 @@ pub struct SearchContext<'a> {
     pub k: usize,
     /// Candidates to compare exactly (at least `k`); `None` compares every vector exactly.
     pub ef: Option<usize>,
-    /// The rows that a filter lets pass; `None` lets all pass.
-    pub accept: Option<&'a dyn Fn(u32) -> bool>,
+    /// The rows to answer with, each seen by the version; `None`: all that it sees.
+    pub among: Option<&'a Accepted>,
     /// Gives full vectors.
     pub source: &'a dyn VectorSource,
     /// Buffers.
@@ -51,20 +77,19 @@ pub struct SearchContext<'a> {
 
 impl std::fmt::Debug for SearchContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let filtered = self.accept.is_some();
         f.debug_struct("SearchContext")
             .field("lsn_end", &self.lsn_end)
             .field("k", &self.k)
             .field("ef", &self.ef)
-            .field("filtered", &filtered)
+            .field("among", &self.among.map(Accepted::count))
             .finish_non_exhaustive()
     }
 }
 
 /// Finds the nearest visible rows of a vector part, sorted by (distance, id). The query of a cosine part is normalised by the caller.
 ///
-/// With `ef`, candidates come from the graph where there is one and from a scan of the codes otherwise, and all of them are compared
-/// exactly. A part that no row has gives no answers.
+/// With `ef`, candidates come from the graph or from a scan of the codes, whichever is cheaper for what may be answered with, and all of
+/// them are compared exactly. A part that no row has gives no answers.
 ///
 /// # Errors
 /// Those of the source; `Corrupt` when the segment's objects are damaged or do not fit `spec`; `InvalidInput` when the query has another
@@ -77,120 +102,224 @@ pub fn search_part(
     query: &[f32],
     ctx: SearchContext<'_>,
 ) -> Result<Vec<Hit>> {
-    check_query(spec, query)?;
-    if ctx.k == 0 {
+    let search = Search::new(segment, part, spec, kernels, query, &ctx)?;
+    if ctx.k == 0 || ctx.among.is_some_and(|accepted| accepted.count() == 0) {
         return Ok(Vec::new());
     }
-    let sees = |row: u32| segment.is_visible(part, row, ctx.lsn_end) && ctx.accept.is_none_or(|accept| accept(row));
-    let SearchScratch { walk, rows, addresses, distances } = ctx.scratch;
+    let SearchScratch { walk, scan, rows, addresses, distances } = ctx.scratch;
+    let mut exact = Exact::new(&search, (addresses, distances));
     rows.clear();
-    match (ctx.ef, segment.codes(part)) {
-        (Some(ef), Some(codes)) => {
-            let candidates = Candidates { segment, part, spec, kernels, query, ef: ef.max(ctx.k) };
-            let walk_width = candidates.plain_walk_width(codes.nodes()?.count(), ctx.accept.is_some());
-            candidates.collect(codes, sees, walk_width, walk, rows)?;
-        }
-        _ => rows.extend((0..segment.rows()).filter(|&row| sees(row))),
-    }
-    Exact { segment, part, spec, kernels, query, source: ctx.source, addresses, distances }.nearest(rows, ctx.k)
+    let (Some(ef), Some(_)) = (ctx.ef, segment.codes(part)) else {
+        match ctx.among {
+            Some(accepted) => exact.add(&accepted.list())?,
+            None => exact.add(&Accepted::new(segment.visible(part, ctx.lsn_end)).list())?,
+        };
+        return Ok(exact.into_hits());
+    };
+    let coded = Coded::new(&search, ef.max(ctx.k))?;
+    match ctx.among {
+        None if coded.find_living(ctx.lsn_end, walk, rows) => exact.add_sorted(rows)?,
+        None => coded.find_among(&Accepted::new(segment.visible(part, ctx.lsn_end)), (walk, scan, rows), &mut exact)?,
+        Some(accepted) => coded.find_among(accepted, (walk, scan, rows), &mut exact)?,
+    };
+    Ok(exact.into_hits())
 }
 
-/// Finds rows that may be near a query, by their codes.
-struct Candidates<'a> {
-    segment: &'a Segment,
-    part: u32,
-    spec: &'a VectorPart,
-    kernels: &'a Kernels,
-    query: &'a [f32],
-    ef: usize,
-}
-
-impl Candidates<'_> {
-    /// Gives the candidates that a walk which asks for no row has to collect so that enough are left when the unseen are taken out; `None`
-    /// when too many rows are unseen for that. Marks that come during the search are of later versions and take nothing out.
-    fn plain_walk_width(&self, nodes: u32, filtered: bool) -> Option<usize> {
-        let dead = u64::from(nodes.saturating_sub(self.segment.live(self.part)));
-        match dead {
-            _ if filtered => None,
-            0 => Some(self.ef),
-            _ if dead * 5 <= u64::from(nodes) => Some(self.ef + self.ef / 2 + 8),
-            _ => None,
-        }
-    }
-
-    /// Adds the rows of `ef` candidates that `sees` accepts, in the order of rows: they follow the log, so it is read front to back.
-    fn collect(
-        self,
-        codes: &Codes,
-        sees: impl Fn(u32) -> bool,
-        walk_width: Option<usize>,
-        scratch: &mut hnsw::Scratch,
-        rows: &mut Vec<u32>,
-    ) -> Result<()> {
-        let nodes = codes.nodes()?;
-        let view = codes_view(nodes, self.spec)?;
-        let code = view.params().encode_query(self.query);
-        let (code, ef) = (code.as_query(), self.ef.min(nodes.count() as usize));
-        let sees = |node: u32| sees(nodes.row(node));
-        if let Some(graph) = self.segment.graph(self.part) {
-            let graph = graph.view(nodes)?;
-            if let Some(width) = walk_width {
-                let found = hnsw::search(self.kernels, &graph, &view, code, width, scratch);
-                rows.extend(found.iter().filter(|found| sees(found.1)).take(ef).map(|found| nodes.row(found.1)));
-            }
-            if rows.len() < ef {
-                rows.clear();
-                let max_visits = visits_max(nodes.count(), ef);
-                let found = hnsw::search_filtered(self.kernels, &graph, &view, code, ef, sees, max_visits, scratch);
-                rows.extend(found.iter().map(|found| nodes.row(found.1)));
-            }
-        }
-        // Also where a walk gave up: then so few rows are seen that reading all codes in order costs less than finding them.
-        if rows.len() < ef {
-            rows.clear();
-            let found = flat::scan_codes(self.kernels, &view, code, 0..nodes.count(), sees, ef);
-            rows.extend(found.iter().map(|found| nodes.row(found.1)));
-        }
-        rows.sort_unstable();
-        Ok(())
-    }
-}
-
-/// Bounds the distances that a filtered walk computes: a walked one costs several times a scanned one.
-fn visits_max(nodes: u32, ef: usize) -> usize {
-    (nodes as usize / 4).max(ef.saturating_mul(16))
-}
-
-/// Finds the nearest among given rows by exact distance: the visible ones that `accept` lets pass, sorted by (distance, id). `ef` plays
-/// no part.
+/// Like [`search_part`] where some rows are undecided and reading all of their payloads would cost more than the walk that asks for a few.
+/// `None` when there is no such walk, or it did not find enough: then the rows have to be decided.
 ///
 /// # Errors
-/// Like [`search_part`]; `Internal` when a row does not exist.
-pub fn search_rows(
+/// Like [`search_part`].
+pub fn search_undecided(
     segment: &Segment,
     part: u32,
     spec: &VectorPart,
     kernels: &Kernels,
     query: &[f32],
-    among: &[u32],
+    undecided: Undecided<'_>,
     ctx: SearchContext<'_>,
-) -> Result<Vec<Hit>> {
-    check_query(spec, query)?;
-    if let Some(row) = among.iter().find(|&&row| row >= segment.rows()) {
-        return Err(Error::internal(format!("row {row} is not in segment {}", segment.meta().id)));
-    }
-    let sees = |row: u32| segment.is_visible(part, row, ctx.lsn_end) && ctx.accept.is_none_or(|accept| accept(row));
-    let SearchScratch { rows, addresses, distances, .. } = ctx.scratch;
+) -> Result<Option<Vec<Hit>>> {
+    let search = Search::new(segment, part, spec, kernels, query, &ctx)?;
+    let (Some(ef), Some(sure), Some(_)) = (ctx.ef, ctx.among, segment.graph(part)) else { return Ok(None) };
+    let SearchScratch { walk, rows, addresses, distances, .. } = ctx.scratch;
     rows.clear();
-    rows.extend(among.iter().copied().filter(|&row| sees(row)));
-    Exact { segment, part, spec, kernels, query, source: ctx.source, addresses, distances }.nearest(rows, ctx.k)
+    let coded = Coded::new(&search, ef.max(ctx.k))?;
+    let facts = coded.facts(sure.count().saturating_add(undecided.likely));
+    let passes = |node: u32| {
+        let row = coded.nodes.row(node);
+        sure.rows().get(row) || (undecided.rows.get(row) && (undecided.passes)(row))
+    };
+    // What a walk costs here is payloads, which are few: it may go farther than one that competes with a scan of codes.
+    let visits_max = facts.visits_for_a_scan().max(facts.nodes as usize / 4).max(facts.ef.saturating_mul(16));
+    if !coded.walk_through(passes, visits_max, facts.ef_min(), walk, rows) {
+        return Ok(None);
+    }
+    let mut exact = Exact::new(&search, (addresses, distances));
+    exact.add_sorted(rows)?;
+    Ok(Some(exact.into_hits()))
 }
 
-fn check_query(spec: &VectorPart, query: &[f32]) -> Result<()> {
-    if query.len() == spec.dim {
-        return Ok(());
+/// One search, before anything of the segment was read.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    segment: &'a Segment,
+    part: u32,
+    spec: &'a VectorPart,
+    kernels: &'a Kernels,
+    query: &'a [f32],
+    source: &'a dyn VectorSource,
+    k: usize,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        segment: &'a Segment,
+        part: u32,
+        spec: &'a VectorPart,
+        kernels: &'a Kernels,
+        query: &'a [f32],
+        ctx: &SearchContext<'a>,
+    ) -> Result<Self> {
+        if query.len() != spec.dim {
+            return Err(Error::invalid("the query has another number of dimensions").with_expected(spec.dim, query.len()));
+        }
+        assert!(ctx.among.is_none_or(|accepted| accepted.rows().len() == segment.rows()), "a set of rows of this segment");
+        Ok(Search { segment, part, spec, kernels, query, source: ctx.source, k: ctx.k })
     }
-    Err(Error::invalid("the query has another number of dimensions").with_expected(spec.dim, query.len()))
+}
+
+/// A search over the codes of a part: finds rows that may be near.
+struct Coded<'a> {
+    search: Search<'a>,
+    nodes: &'a Nodes,
+    graph: Option<GraphView<'a>>,
+    view: CodesView<'a>,
+    code: QueryCode,
+    ef: usize,
+}
+
+impl<'a> Coded<'a> {
+    fn new(search: &Search<'a>, ef: usize) -> Result<Self> {
+        let codes = search.segment.codes(search.part).ok_or_else(|| Error::internal("a part without codes has no nodes"))?;
+        let nodes = codes.nodes()?;
+        let view = codes_view(nodes, search.spec)?;
+        let code = view.params().encode_query(search.query);
+        let graph = search.segment.graph(search.part).map(|graph| graph.view(nodes)).transpose()?;
+        Ok(Coded { search: *search, nodes, graph, view, code, ef })
+    }
+
+    fn facts(&self, matches: u32) -> Facts {
+        Facts {
+            nodes: self.nodes.count(),
+            matches,
+            k: self.search.k,
+            ef: self.ef,
+            code_bytes: self.view.rows().stride(),
+            vector_bytes: self.search.spec.bytes_per_vector(),
+            graph: self.graph.is_some(),
+        }
+    }
+
+    /// Finds candidates where everything that lives may be answered with; false when so many are dead that the walk has to know them.
+    fn find_living(&self, lsn_end: Lsn, walk: &mut hnsw::Scratch, rows: &mut Vec<u32>) -> bool {
+        let Search { segment, part, kernels, .. } = self.search;
+        let sees = |node: u32| segment.is_visible(part, self.nodes.row(node), lsn_end);
+        let nodes = self.nodes.count();
+        let Some(graph) = &self.graph else {
+            let found = flat::scan_codes(kernels, &self.view, self.code.as_query(), 0..nodes, sees, self.ef);
+            rows.extend(found.iter().map(|found| self.nodes.row(found.1)));
+            return true;
+        };
+        // Marks that come during the search are of later versions and take nothing out.
+        let dead = u64::from(nodes.saturating_sub(segment.live(part)));
+        let width = match dead {
+            0 => self.ef,
+            _ if dead * 5 <= u64::from(nodes) => self.ef.saturating_add(self.ef / 2 + 8),
+            _ => return false,
+        };
+        let found = hnsw::search(kernels, graph, &self.view, self.code.as_query(), width, walk);
+        rows.extend(found.iter().filter(|found| sees(found.1)).take(self.ef).map(|found| self.nodes.row(found.1)));
+        rows.len() >= self.ef.min(nodes as usize)
+    }
+
+    /// Finds candidates among some rows and compares them.
+    fn find_among(
+        &self,
+        accepted: &Accepted,
+        (walk, scan, rows): (&mut hnsw::Scratch, &mut IdScan, &mut Vec<u32>),
+        exact: &mut Exact<'_>,
+    ) -> Result<bool> {
+        rows.clear();
+        let accepted = accepted.of_nodes(self.nodes);
+        let facts = self.facts(accepted.count());
+        let mut plan = facts.plan();
+        if let Plan::PlainWalk { width } = plan
+            && !self.walk_plainly(width, accepted.rows(), facts.ef_min(), walk, rows)
+        {
+            plan = facts.filtered_walk();
+        }
+        if let Plan::FilteredWalk { visits_max } = plan
+            && !self.walk_through(|node| accepted.rows().get(node), visits_max, facts.ef_min(), walk, rows)
+        {
+            plan = Plan::Scan;
+        }
+        match plan {
+            Plan::Scan => self.scan(&accepted.list(), scan, rows, exact),
+            Plan::Exact => {
+                rows.extend(accepted.list().iter().map(|&node| self.nodes.row(node)));
+                exact.add(rows)
+            }
+            Plan::PlainWalk { .. } | Plan::FilteredWalk { .. } => exact.add_sorted(rows),
+        }
+    }
+
+    /// Walks as if all passed; false when too few of what was found do.
+    fn walk_plainly(&self, width: usize, accepted: &Bitmap, enough: usize, walk: &mut hnsw::Scratch, rows: &mut Vec<u32>) -> bool {
+        rows.clear();
+        let Some(graph) = &self.graph else { return false };
+        let found = hnsw::search(self.search.kernels, graph, &self.view, self.code.as_query(), width, walk);
+        rows.extend(found.iter().filter(|found| accepted.get(found.1)).map(|found| self.nodes.row(found.1)));
+        rows.len() >= enough
+    }
+
+    /// Walks through what does not pass; false when the walk was given up.
+    fn walk_through(
+        &self,
+        accept: impl Fn(u32) -> bool,
+        visits_max: usize,
+        ef_min: usize,
+        walk: &mut hnsw::Scratch,
+        rows: &mut Vec<u32>,
+    ) -> bool {
+        rows.clear();
+        let Some(graph) = &self.graph else { return false };
+        let wanted = Wanted { accept, ef: self.ef, ef_min, visits_max };
+        let found = hnsw::search_filtered(self.search.kernels, graph, &self.view, self.code.as_query(), &wanted, walk);
+        rows.extend(found.unwrap_or_default().iter().map(|found| self.nodes.row(found.1)));
+        found.is_some()
+    }
+
+    /// Scores the codes of some nodes and compares the nearest exactly, until as many again bring nothing nearer.
+    ///
+    /// Where what passes lies far from the query, its distances are so close to each other that codes tell them apart badly: then the
+    /// nearest are found farther down. Where it does not, the first look is enough.
+    fn scan(&self, list: &[u32], scan: &mut IdScan, rows: &mut Vec<u32>, exact: &mut Exact<'_>) -> Result<bool> {
+        let mut found = scan.scan(self.search.kernels, &self.view, self.code.as_query(), list, self.ef);
+        let most = self.ef.saturating_mul(SCAN_EF_MAX).min(list.len());
+        let mut compared = 0;
+        let mut end = (self.ef / 2).max(self.search.k).min(found.len());
+        loop {
+            rows.clear();
+            rows.extend(found[compared..end].iter().map(|found| self.nodes.row(found.1)));
+            if !exact.add_sorted(rows)? || end == most {
+                return Ok(true);
+            }
+            (compared, end) = (end, (2 * end).min(most));
+            if end > found.len() {
+                found = scan.widen(list, most);
+            }
+        }
+    }
 }
 
 /// Reads codes and checks that they are of such vectors.
@@ -202,68 +331,6 @@ pub(super) fn codes_view<'a>(nodes: &'a Nodes, spec: &VectorPart) -> Result<Code
         return Ok(view);
     }
     Err(Error::corrupt("the codes are of other vectors than the schema says").with_expected(format!("{expected:?}"), format!("{found:?}")))
-}
-
-/// Compares rows exactly with a query.
-struct Exact<'a> {
-    segment: &'a Segment,
-    part: u32,
-    spec: &'a VectorPart,
-    kernels: &'a Kernels,
-    query: &'a [f32],
-    source: &'a dyn VectorSource,
-    addresses: &'a mut Vec<u64>,
-    distances: &'a mut Vec<f32>,
-}
-
-impl Exact<'_> {
-    fn nearest(self, rows: &[u32], k: usize) -> Result<Vec<Hit>> {
-        let mut top: TopK<(PointId, u32)> = TopK::new(k);
-        let mut vectors = Vec::with_capacity(GATHER_BATCH.min(rows.len()));
-        for batch in rows.chunks(GATHER_BATCH) {
-            self.addresses.clear();
-            for &row in batch {
-                let address = self.segment.address(self.part, row).ok_or_else(|| no_address(self.segment, self.part, row))?;
-                self.addresses.push(address);
-            }
-            vectors.clear();
-            self.source.gather(self.addresses, self.spec.bytes_per_vector(), &mut vectors)?;
-            check_gathered(self.spec, batch.len(), &vectors)?;
-            exact_distances(self.kernels, self.spec, self.query, &vectors, self.distances);
-            for (&row, &distance) in batch.iter().zip(self.distances.iter()) {
-                if top.worst().is_none_or(|worst| distance <= worst.0 || distance.is_nan()) {
-                    top.push(distance, (self.segment.id(row), row));
-                }
-            }
-        }
-        Ok(top.into_sorted().into_iter().map(|(distance, (id, row))| Hit { distance, id, row }).collect())
-    }
-}
-
-/// Computes the exact distances of a query to stored vectors; the query of a cosine part is normalised by the caller.
-///
-/// # Panics
-/// When a vector does not have the length that `spec` says.
-pub fn exact_distances(kernels: &Kernels, spec: &VectorPart, query: &[f32], vectors: &[&[u8]], distances: &mut Vec<f32>) {
-    distances.resize(vectors.len(), 0.0);
-    kernels.distance_many(spec.metric, spec.datatype, query, vectors, distances);
-    // Zero has one sign, so that equal distances are decided by id.
-    distances.iter_mut().for_each(|distance| *distance += 0.0);
-    if spec.normalise_codes {
-        distances.iter_mut().zip(vectors).for_each(|(distance, vector)| *distance = over_norm(spec, *distance, vector));
-    }
-}
-
-/// Turns a negated inner product with a vector that is stored as given into one with the normalised vector; the zero vector scores 0.
-fn over_norm(spec: &VectorPart, distance: f32, vector: &[u8]) -> f32 {
-    debug_assert_eq!(spec.datatype, index::Datatype::U8, "only bytes are stored as given under cosine");
-    let squared: u64 = vector.iter().map(|&byte| u64::from(byte) * u64::from(byte)).sum();
-    if squared == 0 { 0.0 } else { (f64::from(distance) / (squared as f64).sqrt()) as f32 }
-}
-
-fn no_address(segment: &Segment, part: u32, row: u32) -> Error {
-    let error = Error::corrupt(format!("row {row} of segment {} has part {part}, but no address for it", segment.meta().id));
-    error.with_hint("run \"vectra collections verify\"; segments can be rebuilt from the log")
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ fn a_merged_graph_finds_what_the_merged_vectors_hold() {
     for query in vectors.iter().step_by(40) {
         let find = |ef: Option<usize>| -> Vec<PointId> {
             let mut scratch = SearchScratch::default();
-            let ctx = SearchContext { lsn_end: 100, k: 10, ef, accept: None, source: &source, scratch: &mut scratch };
+            let ctx = SearchContext { lsn_end: 100, k: 10, ef, among: None, source: &source, scratch: &mut scratch };
             search_part(&merged, 1, &spec, Kernels::detect(), query, ctx).unwrap().iter().map(|hit| hit.id).collect()
         };
         recall += recall_at_k(&find(Some(100)), &find(None), 10);

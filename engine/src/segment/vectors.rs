@@ -160,6 +160,12 @@ impl Nodes {
         rows.binary_search_by_key(&row, |row| u32::from_le_bytes(*row)).ok().map(|node| node as u32)
     }
 
+    /// Says whether every row is a node, under the same number.
+    #[must_use]
+    pub fn are_rows(&self) -> bool {
+        self.rows.is_none()
+    }
+
     /// Gives the number of nodes.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -4,9 +4,9 @@
 
 use bytes::Bytes;
 use engine::segment::deletes::Deletes;
-use engine::segment::{ObjectMeta, SearchContext, SearchScratch, Segment, SegmentMeta, search_part, search_rows, verify};
+use engine::segment::{Accepted, ObjectMeta, SearchContext, SearchScratch, Segment, SegmentMeta, search_part, verify};
 use engine::{Error, PointId};
-use index::Kernels;
+use index::{Bitmap, Kernels};
 
 use super::fixture::{self, DELETES_ID, ROWS, role_at, with_object};
 use super::{Target, field_index};
@@ -86,18 +86,17 @@ fn search(segment: &Segment) {
     let parts = fixture::segment();
     let kernels = Kernels::detect();
     let mut scratch = SearchScratch::default();
-    let even = |row: u32| row.is_multiple_of(2);
-    let all: Vec<u32> = (0..segment.rows()).collect();
+    let mut even = Bitmap::new(segment.rows());
+    (0..segment.rows()).step_by(2).for_each(|row| even.set(row, true));
+    let even = Accepted::new(even);
     for (part, spec) in (1..).zip(&parts.specs) {
         let query = vec![0.5; spec.dim];
-        for (ef, accept) in [(None, None), (Some(8), None), (Some(200), None), (Some(8), Some(&even as &dyn Fn(u32) -> bool))] {
-            let context = SearchContext { lsn_end: LSN_END, k: 5, ef, accept, source: &parts.source, scratch: &mut scratch };
+        for (ef, among) in [(None, None), (Some(8), None), (Some(200), None), (None, Some(&even)), (Some(8), Some(&even))] {
+            let context = SearchContext { lsn_end: LSN_END, k: 5, ef, among, source: &parts.source, scratch: &mut scratch };
             if let Ok(hits) = search_part(segment, part, spec, kernels, &query, context) {
                 assert!(hits.len() <= 5 && hits.iter().all(|hit| hit.row < segment.rows()), "at most k rows that exist");
             }
         }
-        let context = SearchContext { lsn_end: LSN_END, k: 5, ef: None, accept: None, source: &parts.source, scratch: &mut scratch };
-        let _ = search_rows(segment, part, spec, kernels, &query, &all, context);
     }
 }
 

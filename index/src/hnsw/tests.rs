@@ -1,11 +1,11 @@
 //! What a graph promises: recall, the same bytes everywhere, and sound answers for odd inputs.
 
 mod bytes;
+mod filtered;
 mod merging;
 
 use super::*;
 use crate::codes::{CodeParams, CodesBuf};
-use crate::filter::Bitmap;
 use crate::flat;
 use crate::metric::{Datatype, Metric, normalise};
 use crate::recall::recall_at_k;
@@ -185,59 +185,6 @@ fn equal_rows_and_heavy_duplicates_stay_reachable() {
             let best = flat::scan_codes(Kernels::detect(), &data.codes.view(), code.as_query(), 0..values.len() as u32, |_| true, 1);
             assert_eq!((found.len(), found[0].0), (50, best[0].0), "{name} {metric:?}");
         }
-    }
-}
-
-#[test]
-fn a_filter_is_searched_until_enough_are_found() {
-    let data = Data::clusters(Metric::L2, Datatype::F32, 5000, 32, 8);
-    let bytes = data.build(&Params::default());
-    let graph = GraphView::parse(&bytes, 5000).unwrap();
-    let view = data.codes.view();
-    let mut scratch = Scratch::default();
-    for one_in in [2, 20, 500] {
-        let mut allowed = Bitmap::new(5000);
-        (0..5000).step_by(one_in).for_each(|row| allowed.set(row, true));
-        let mut recall = 0.0;
-        for query in data.values.iter().skip(3).step_by(250) {
-            let code = view.params().encode_query(query);
-            let accept = |row| allowed.get(row);
-            let found = search_filtered(Kernels::detect(), &graph, &view, code.as_query(), 40, accept, usize::MAX, &mut scratch);
-            assert_eq!(found.len(), 40.min(allowed.count() as usize));
-            assert!(found.iter().all(|hit| accept(hit.1)) && found.is_sorted());
-            recall += recall_at_k(&data.rerank(query, found, 10), &data.truth(query, 10, accept), 10);
-        }
-        assert!(recall / 20.0 >= 0.95, "one in {one_in}: recall {}", recall / 20.0);
-    }
-}
-
-#[test]
-fn a_filter_that_takes_everything_finds_what_no_filter_finds() {
-    let data = Data::clusters(Metric::Dot, Datatype::F32, 2000, 16, 4);
-    let bytes = data.build(&Params { ef_construction: 40, ..Params::default() });
-    let graph = GraphView::parse(&bytes, 2000).unwrap();
-    let view = data.codes.view();
-    let (mut one, mut other) = (Scratch::default(), Scratch::default());
-    for query in data.values.iter().step_by(100) {
-        let code = view.params().encode_query(query);
-        let plain = search(Kernels::detect(), &graph, &view, code.as_query(), 30, &mut one);
-        let filtered = search_filtered(Kernels::detect(), &graph, &view, code.as_query(), 30, |_| true, usize::MAX, &mut other);
-        assert_eq!(plain, filtered);
-    }
-}
-
-#[test]
-fn a_filter_that_takes_nothing_ends_within_its_visits() {
-    let data = Data::clusters(Metric::L2, Datatype::U8, 3000, 8, 2);
-    let bytes = data.build(&Params { ef_construction: 40, ..Params::default() });
-    let graph = GraphView::parse(&bytes, 3000).unwrap();
-    let view = data.codes.view();
-    let code = view.params().encode_query(&data.values[0]);
-    let mut scratch = Scratch::default();
-    for (max_visits, bound) in [(usize::MAX, 3200), (500, 500 + 32), (0, 200)] {
-        let found = search_filtered(Kernels::detect(), &graph, &view, code.as_query(), 10, |_| false, max_visits, &mut scratch);
-        assert!(found.is_empty());
-        assert!(scratch.visits() <= bound, "{} visits of {max_visits}", scratch.visits());
     }
 }
 

@@ -158,7 +158,7 @@ impl Subject<'_> {
             let ef = Some(ef as usize);
             let source = &*self.version.log;
             // One more than compared, for the row itself.
-            let context = SearchContext { lsn_end: u64::MAX, k: TOP + 1, ef, accept: None, source, scratch: &mut scratch };
+            let context = SearchContext { lsn_end: u64::MAX, k: TOP + 1, ef, among: None, source, scratch: &mut scratch };
             let hits = search_part(self.segment, self.part as u32, &spec, self.kernels, &sample.query, context)?;
             let found: Vec<u32> = hits.iter().map(|hit| hit.row).filter(|&row| row != sample.row).take(TOP).collect();
             recalls.push(recall::recall_at_k(&found, &sample.truth, TOP));

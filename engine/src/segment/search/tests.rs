@@ -9,7 +9,7 @@ use super::*;
 
 fn find(segment: &Segment, part: u32, spec: &VectorPart, source: &Vectors, query: &[f32], lsn_end: Lsn, ef: Option<usize>) -> Vec<Hit> {
     let mut scratch = SearchScratch::default();
-    let ctx = SearchContext { lsn_end, k: 10, ef, accept: None, source, scratch: &mut scratch };
+    let ctx = SearchContext { lsn_end, k: 10, ef, among: None, source, scratch: &mut scratch };
     search_part(segment, part, spec, Kernels::detect(), query, ctx).unwrap()
 }
 
@@ -148,23 +148,30 @@ fn a_filter_that_few_rows_pass_still_gives_all_of_them() {
     let flat = testing::open(&meta, &objects).unwrap();
     let graph = testing::with_graph(&flat, 1);
     for (every, wanted) in [(600, 5), (3001, 1), (7, 10)] {
-        let accept = move |row: u32| row.is_multiple_of(every);
-        let among: Vec<u32> = (0..3000).filter(|&row| accept(row)).collect();
-        for ef in [None, Some(400)] {
-            for segment in [&flat, &graph] {
-                let mut scratch = SearchScratch::default();
-                let ctx = SearchContext { lsn_end: 100, k: 10, ef, accept: Some(&accept), source: &source, scratch: &mut scratch };
-                let hits = search_part(segment, 1, &spec, Kernels::detect(), &vectors[17], ctx).unwrap();
-                let ctx = SearchContext { lsn_end: 100, k: 10, ef, accept: None, source: &source, scratch: &mut scratch };
-                let listed = search_rows(segment, 1, &spec, Kernels::detect(), &vectors[17], &among, ctx).unwrap();
-                assert_eq!(hits.len(), wanted, "one in {every}, ef {ef:?}");
-                assert_eq!(hits, listed, "one in {every}, ef {ef:?}");
-            }
+        let among = every_row(3000, every);
+        let search = |segment: &Segment, ef| {
+            let mut scratch = SearchScratch::default();
+            let ctx = SearchContext { lsn_end: 100, k: 10, ef, among: Some(&among), source: &source, scratch: &mut scratch };
+            search_part(segment, 1, &spec, Kernels::detect(), &vectors[17], ctx).unwrap()
+        };
+        let exact = search(&flat, None);
+        assert_eq!(exact.len(), wanted, "one in {every}");
+        for segment in [&flat, &graph] {
+            assert!(exact.iter().all(|hit| among.rows().get(hit.row)), "one in {every}");
+            assert_eq!(search(segment, Some(400)), exact, "one in {every}");
         }
     }
     let mut scratch = SearchScratch::default();
-    let ctx = SearchContext { lsn_end: 100, k: 10, ef: Some(64), accept: Some(&|_| false), source: &source, scratch: &mut scratch };
+    let none = Accepted::new(Bitmap::new(3000));
+    let ctx = SearchContext { lsn_end: 100, k: 10, ef: Some(64), among: Some(&none), source: &source, scratch: &mut scratch };
     assert_eq!(search_part(&graph, 1, &spec, Kernels::detect(), &vectors[17], ctx).unwrap(), []);
+}
+
+/// Every so many-th of some rows.
+fn every_row(rows: u32, every: usize) -> Accepted {
+    let mut set = Bitmap::new(rows);
+    (0..rows).step_by(every).for_each(|row| set.set(row, true));
+    Accepted::new(set)
 }
 
 #[test]
@@ -175,7 +182,7 @@ fn named_vectors_that_rows_lack_are_not_found() {
     for segment in [&flat, &graph] {
         for ef in [None, Some(200)] {
             let mut scratch = SearchScratch::default();
-            let ctx = SearchContext { lsn_end: 100, k: 500, ef, accept: None, source: &source, scratch: &mut scratch };
+            let ctx = SearchContext { lsn_end: 100, k: 500, ef, among: None, source: &source, scratch: &mut scratch };
             let hits = search_part(segment, 2, &specs[1], Kernels::detect(), &[0.5; 12], ctx).unwrap();
             let mut rows: Vec<u32> = hits.iter().map(|hit| hit.row).collect();
             rows.sort_unstable();
@@ -205,14 +212,11 @@ fn queries_and_objects_that_do_not_fit_are_refused() {
     let segment = testing::open(&meta, &objects).unwrap();
     let search = |spec: &VectorPart, dim: usize| {
         let mut scratch = SearchScratch::default();
-        let ctx = SearchContext { lsn_end: 100, k: 3, ef: Some(9), accept: None, source: &source, scratch: &mut scratch };
+        let ctx = SearchContext { lsn_end: 100, k: 3, ef: Some(9), among: None, source: &source, scratch: &mut scratch };
         search_part(&segment, 1, spec, Kernels::detect(), &vec![0.0; dim], ctx)
     };
     assert!(search(&specs[0], 8).is_ok());
     assert!(search(&specs[0], 7).is_err(), "a short query");
     assert!(search(&floats(9), 9).is_err(), "codes of other dimensions");
     assert!(search(&VectorPart { metric: Metric::Dot, ..specs[0] }, 8).is_err(), "codes of another metric");
-    let mut scratch = SearchScratch::default();
-    let ctx = SearchContext { lsn_end: 100, k: 3, ef: None, accept: None, source: &source, scratch: &mut scratch };
-    assert!(search_rows(&segment, 1, &specs[0], Kernels::detect(), &[0.0; 8], &[50], ctx).is_err(), "a row beyond the last");
 }

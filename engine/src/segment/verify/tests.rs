@@ -38,7 +38,7 @@ fn read_all(segment: &Segment, source: &testing::Vectors, specs: &[VectorPart]) 
     for (part, spec) in (1..).zip(specs) {
         let mut scratch = SearchScratch::default();
         for ef in [None, Some(20)] {
-            let ctx = SearchContext { lsn_end: 100, k: 5, ef, accept: None, source, scratch: &mut scratch };
+            let ctx = SearchContext { lsn_end: 100, k: 5, ef, among: None, source, scratch: &mut scratch };
             drop(search_part(segment, part, spec, Kernels::detect(), &vec![0.25; spec.dim], ctx));
         }
     }

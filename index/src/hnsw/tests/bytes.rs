@@ -31,7 +31,8 @@ fn use_it(data: &Data, bytes: &[u8]) {
     let code = view.params().encode_query(&data.values[3]);
     let mut scratch = Scratch::default();
     search(Kernels::detect(), &graph, &view, code.as_query(), 20, &mut scratch);
-    search_filtered(Kernels::detect(), &graph, &view, code.as_query(), 20, |row| row % 3 == 0, 1000, &mut scratch);
+    let wanted = Wanted { accept: |row| row % 3 == 0, ef: 20, ef_min: 5, visits_max: 1000 };
+    search_filtered(Kernels::detect(), &graph, &view, code.as_query(), &wanted, &mut scratch);
     assert!(check(&graph).reachable >= 1, "the entry at least");
     let map: Vec<u32> = (0..NODES as u32).map(|node| if node % 5 == 0 { REMOVED } else { node }).collect();
     let params = Params { ef_construction: 10, ..Params::default() };
