@@ -20,8 +20,10 @@ mod avx512;
 pub(crate) mod bits;
 mod codes;
 mod exact;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", test))]
 mod neon;
+#[cfg(all(test, not(target_arch = "aarch64")))]
+mod neon_emulated;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", test))]
 pub(super) mod neon;
 pub(super) mod scalar;
 #[cfg(test)]

@@ -2,8 +2,11 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
+#[cfg(not(target_arch = "aarch64"))]
+use super::neon_emulated::*;
 use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use half::f16;
+#[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::*;
 
 pub(super) static KERNELS: Kernels = Kernels {
@@ -18,7 +21,7 @@ pub(super) static KERNELS: Kernels = Kernels {
 /// # Safety
 ///
 /// As for [`exact::distance_many`].
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 unsafe fn distance_many<const M: u8, const D: u8>(query: &[f32], rows: &[&[u8]], out: &mut [f32]) {
     // SAFETY: NEON is part of this target; the lengths are the caller's promise.
     unsafe { exact::distance_many::<Floats, M, D, 2>(query, rows, out) }
@@ -27,7 +30,7 @@ unsafe fn distance_many<const M: u8, const D: u8>(query: &[f32], rows: &[&[u8]],
 /// # Safety
 ///
 /// As for [`codes::dots`].
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 unsafe fn dots(query: &[u8], rows: CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
     // SAFETY: NEON is part of this target; the rest is the caller's promise.
     unsafe { codes::dots::<Bytes>(query, rows, ids, out) }
@@ -36,7 +39,7 @@ unsafe fn dots(query: &[u8], rows: CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
 /// # Safety
 ///
 /// As for [`codes::sads`].
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 unsafe fn sads(query: &[u8], rows: CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
     // SAFETY: NEON is part of this target; the rest is the caller's promise.
     unsafe { codes::sads::<Bytes>(query, rows, ids, out) }

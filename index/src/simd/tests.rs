@@ -4,6 +4,12 @@ use super::*;
 use crate::testing::Stream;
 use half::f16;
 
+/// Every table that runs here; where there is no NEON, its kernels too, over instructions in plain Rust.
+pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
+    let emulated = (!cfg!(target_arch = "aarch64")).then_some(&neon::KERNELS);
+    Kernels::available().chain(emulated)
+}
+
 /// The stated order of accumulation, as short as it can be said.
 fn naive(metric: Metric, query: &[f32], row: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 32];
@@ -69,7 +75,7 @@ fn exact_distances_are_the_same_bits_on_every_instruction_set() {
                         naive(metric, &query, &values).to_bits()
                     })
                     .collect();
-                for kernels in Kernels::available() {
+                for kernels in tables() {
                     let mut out = vec![f32::NAN; rows.len()];
                     kernels.distance_many(metric, datatype, &query, &rows, &mut out);
                     let found: Vec<u32> = out.iter().map(|d| d.to_bits()).collect();
@@ -83,7 +89,7 @@ fn exact_distances_are_the_same_bits_on_every_instruction_set() {
 #[test]
 fn every_half_precision_value_converts_exactly() {
     let bits: Vec<u16> = (0..=u16::MAX).filter(|bits| f16::from_bits(*bits).is_finite()).collect();
-    for kernels in Kernels::available() {
+    for kernels in tables() {
         for bit in &bits {
             let row = bit.to_le_bytes();
             let mut out = [0.0];
@@ -109,7 +115,7 @@ fn code_distances_are_exact_on_every_instruction_set() {
         let dot = |id: &u32| -> i32 { row(*id).iter().zip(&query).map(|(a, b)| signed(*a) * signed(*b)).sum() };
         let sad = |id: &u32| -> i32 { row(*id).iter().zip(&query).map(|(a, b)| i32::from(a.abs_diff(*b))).sum() };
         let wanted: (Vec<i32>, Vec<i32>) = (ids.iter().map(dot).collect(), ids.iter().map(sad).collect());
-        for kernels in Kernels::available() {
+        for kernels in tables() {
             let shifted = Shifted::new(&codes, dims % 64);
             let rows = CodeRows::new(shifted.bytes(), stride).unwrap();
             let mut found = (vec![0; ids.len()], vec![0; ids.len()]);
@@ -126,7 +132,7 @@ fn the_largest_codes_at_the_largest_dimension_do_not_overflow() {
         let codes = [vec![a; MAX_DIMS], vec![b; MAX_DIMS]].concat();
         let rows = CodeRows::new(&codes, MAX_DIMS).unwrap();
         let dims = MAX_DIMS as i32;
-        for kernels in Kernels::available() {
+        for kernels in tables() {
             let mut out = [0; 1];
             kernels.code_dots(rows.row(0), rows, &[1], &mut out);
             assert_eq!(out[0], (i32::from(a) - 128) * (i32::from(b) - 128) * dims, "{kernels:?}");

@@ -2,12 +2,15 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::{BLOCK_ROWS, BitLanes, BitQuery};
+#[cfg(not(target_arch = "aarch64"))]
+use crate::simd::neon_emulated::*;
+#[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::*;
 
 /// # Safety
 ///
 /// The lengths are those that [`super::check`] asks for.
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
     // SAFETY: NEON is part of this target; the lengths are the caller's promise.
     unsafe { super::estimate::<Sums>(query, blocks, base, out) }

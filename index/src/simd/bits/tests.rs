@@ -1,7 +1,7 @@
 //! One suite for every kernel of 1-bit codes that runs here, against a naive version.
 
 use super::*;
-use crate::simd::Kernels;
+use crate::simd::{Kernels, tests::tables};
 use crate::testing::Stream;
 use half::f16;
 
@@ -41,7 +41,7 @@ fn estimates_are_the_same_bits_on_every_instruction_set() {
         let table: Vec<u8> = (0..signs_len(dims)).map(|_| stream.next() as u8).collect();
         let query = BitQuery { table: &table, zero: 127 * dims as i32 / 4, factor: 0.375, term_unit: 1024.0 };
         let wanted: Vec<u32> = (0..96).map(|row| naive(&query, &blocks[row / 32 * block_len(dims)..], row % 32, -7.25).to_bits()).collect();
-        for kernels in Kernels::available() {
+        for kernels in tables() {
             let mut out = vec![f32::NAN; 96];
             kernels.bit_estimates(&query, &blocks, -7.25, &mut out);
             let found: Vec<u32> = out.iter().map(|estimate| estimate.to_bits()).collect();
@@ -61,7 +61,7 @@ fn the_largest_sums_at_the_largest_dimension_do_not_overflow() {
         blocks[at..at + 2].copy_from_slice(&ones);
         blocks[at + 64..at + 66].fill(0);
     }
-    for kernels in Kernels::available() {
+    for kernels in tables() {
         let mut out = [0.0; BLOCK_ROWS];
         let query = BitQuery { table: &table, zero: 0, factor: 1.0, term_unit: 1.0 };
         kernels.bit_estimates(&query, &blocks, 0.0, &mut out);
