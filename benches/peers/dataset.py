@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import numpy
+from systems import TOP
 
-TOP = 10
 METRICS = ("ip", "l2", "cos")
 
 

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy
-from dataset import TOP, Dataset
-from systems import SYSTEMS
+from dataset import Dataset
+from systems import SYSTEMS, TOP
 
 # Beyond this recall, more candidates say nothing new.
 RECALL_ENOUGH = 0.998

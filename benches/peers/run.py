@@ -21,7 +21,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import table
-from dataset import Dataset
 from systems import SYSTEMS
 
 HERE = Path(__file__).resolve().parent
@@ -233,7 +232,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="one short round, to see that all run; the table is printed and not kept")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the indexes of the peers there for another run")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where peers-DATA.jsonl and .md go [benches/results]")
-    parser.add_argument("--vectra", type=Path, metavar="FILE", required=True, help="the program [built by run.sh]")
+    parser.add_argument("--vectra", type=Path, metavar="FILE", required=True, help="the program [run.sh builds it, release]")
     parser.add_argument("--core", type=int, default=os.cpu_count() - 1, help="the core of the searches [the last]")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of the builds of peers; ours takes all cores [all cores]")
     parser.add_argument("--timeout", type=int, default=7200, help="seconds for one build or search of one system [7200]")
@@ -244,6 +243,8 @@ def arguments():
             setattr(args, key, value)
     args.ef = [int(ef) for ef in args.ef.split(",")]
     args.ours = dict(args.ours or [("vectra", [])])
+    if not args.vectra.is_file():
+        parser.error(f"--vectra: there is no file {args.vectra}")
     if args.out is None and not args.quick:
         args.out = HERE.parent / "results"
     return args
@@ -257,6 +258,9 @@ def generated(scratch):
 
 def main():
     args = arguments()
+    # After the arguments: it needs numpy, and asking for help should not.
+    from dataset import Dataset
+
     scratch = Path(tempfile.mkdtemp(prefix="vectra-peers-"))
     args.cache = args.cache or scratch / "indexes"
     (scratch / "data").mkdir()

@@ -10,6 +10,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$here/../..
 
+case " $* " in
+    *" --help "* | *" -h "*) exec python3 -B "$here/run.py" --help ;;
+esac
+
 venv=${PEERS_VENV:-}
 if [ -z "$venv" ]; then
     venv=$(mktemp -d)
@@ -30,7 +34,7 @@ if [ "${1:-}" = make ]; then
 fi
 (cd "$here" && "$python" -B -m unittest -q test_table >&2)
 case " $* " in
-    *" --vectra "* | *" --vectra="* | *" --help "* | *" -h "*) given=(--vectra "${VECTRA:-vectra}") ;;
+    *" --vectra "* | *" --vectra="*) given=() ;;
     *)
         (cd "$repo" && cargo build --release --quiet -p vectra >&2)
         given=(--vectra "${CARGO_TARGET_DIR:-$repo/target}/release/vectra")

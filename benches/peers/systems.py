@@ -5,15 +5,15 @@ Every class has `package` (its name in requirements.txt), `how` (its settings, p
     set_ef(ef)               how many candidates a search keeps
     search(queries)          ids of the TOP nearest, through the fastest call that the package has for one thread
     bytes(data, folder)      (index without full vectors, full vectors) in bytes for a vector
-`batch` is False when the package takes only one query a call.
+`batch` is False when the package takes only one query a call. Packages are imported where they are used, so that the
+list of systems can be read without any of them.
 """
 
 import json
 from pathlib import Path
 
-import numpy
-from dataset import TOP
-
+# Neighbours that every search asks for.
+TOP = 10
 EF_CONSTRUCTION = 200
 M = 16
 
@@ -73,6 +73,7 @@ class Svs:
         return svs.DistanceType.MIP if data.inner_product else svs.DistanceType.L2
 
     def build(self, data, threads):
+        import numpy
         import svs
 
         alpha = 0.95 if data.inner_product else 1.2
@@ -157,6 +158,8 @@ class Usearch:
         return Index(ndim=data.dim, metric=inner if data.inner_product else "l2sq", dtype=self.dtype)
 
     def build(self, data, threads):
+        import numpy
+
         self.index = self._empty(data)
         self.index.add(numpy.arange(data.rows, dtype=numpy.uint64), data.vectors(), threads=threads)
 
@@ -209,6 +212,8 @@ class VsagHgraph:
         return pyvsag.Index("hgraph", self._parameters(data, threads))
 
     def _fill(self, data, vectors, threads):
+        import numpy
+
         index = self._empty(data, threads)
         index.build(vectors.ravel(), numpy.arange(len(vectors), dtype=numpy.int64), len(vectors), data.dim)
         return index
