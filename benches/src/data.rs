@@ -88,15 +88,24 @@ impl Rows {
 #[must_use]
 pub fn graph(kernels: &Kernels, codes: &CodesBuf) -> Vec<u8> {
     let params = Params::default();
-    hnsw::build(kernels, &codes.view(), &params, &Threads, &|_, _| true).expect("default parameters and few rows")
+    hnsw::build(kernels, &codes.view(), &params, &Threads::all(), &|_, _| true).expect("default parameters and few rows")
 }
 
-/// Runs jobs on as many threads as there are processors.
-struct Threads;
+/// Runs jobs on so many threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads(pub usize);
+
+impl Threads {
+    /// As many threads as there are processors.
+    #[must_use]
+    pub fn all() -> Self {
+        Threads(thread::available_parallelism().map_or(1, usize::from))
+    }
+}
 
 impl hnsw::Executor for Threads {
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        let count = thread::available_parallelism().map_or(1, usize::from);
+        let count = self.0;
         thread::scope(|scope| {
             for first in 0..count {
                 scope.spawn(move || (first..jobs).step_by(count).for_each(job));

@@ -26,7 +26,7 @@ pub mod verify;
 
 pub use accepted::Accepted;
 pub use build::{FlatInput, FlatRow, build_flat, build_rows};
-pub use graph::{GraphBuild, build_graph, merge_graph};
+pub use graph::{GraphBuild, MergeInput, build_graph, merge_graphs};
 pub use handle::Segment;
 pub use meta::{ObjectMeta, SegmentKind, SegmentMeta};
 pub use search::{Hit, SearchContext, SearchScratch, Undecided, exact_distances, search_part, search_undecided};

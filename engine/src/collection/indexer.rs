@@ -173,7 +173,7 @@ impl Collection {
     fn add_graphs(&self, at: usize, executor: &dyn Executor, progress: Progress<'_>) -> Result<()> {
         let version = self.version();
         let old = segment_at(&version, at)?;
-        let building = Building { version: &version, inputs: &[], base: None, executor, progress };
+        let building = Building { version: &version, inputs: &[], bases: &[], executor, progress };
         let segment = self.with_indexes(&old.segment, building)?;
         let mut segments = version.segments.to_vec();
         // Marks are shared between the two handles, so writes in between are not lost.
@@ -196,8 +196,8 @@ impl Collection {
         let built = self.build(&version, &gathered, log_range)?;
         let new = match built {
             Some(open) if wants_graph(&version.schema) && gathered.rows.len() as u64 >= merge::GRAPH_ROWS_MIN => {
-                let base = gathered.base();
-                let building = Building { version: &version, inputs: &old, base: base.as_ref(), executor, progress };
+                let bases = gathered.bases();
+                let building = Building { version: &version, inputs: &old, bases: &bases, executor, progress };
                 let segment = self.with_indexes(&open.segment, building)?;
                 Some(Arc::new(open.with_segment(segment)))
             }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use index::Kernels;
-use index::hnsw::{self, BuildError, Executor, GraphShape, GraphView, Params, Progress, REMOVED};
+use index::hnsw::{self, BuildError, Executor, GraphShape, GraphView, Params, Progress, REMOVED, Source};
 
 use super::Segment;
 use super::build::finished;
@@ -110,33 +110,51 @@ pub fn build_graph(segment: &Segment, part: u32, id: SegmentId, build: GraphBuil
     finished(Role::Graph, part, id, encode(id, part, &graph))
 }
 
-/// Builds the graph object of a merged segment from the graph of a segment that went into it: nodes that stay keep their neighbours, others
-/// are inserted. `row_map` gives for each row of `base` its row in `segment`, or [`REMOVED`].
+/// A segment whose graph goes into a merge.
+#[derive(Debug, Clone, Copy)]
+pub struct MergeInput<'a> {
+    /// The segment.
+    pub segment: &'a Segment,
+    /// For each of its rows the row in the merged segment, or [`REMOVED`].
+    pub row_map: &'a [u32],
+}
+
+/// Builds the graph object of a merged segment from the graphs of segments that went into it: nodes that stay keep what is good of their
+/// neighbours, rows of no input are inserted.
 ///
 /// # Errors
-/// Like [`build_graph`]; `NotFound` also when `base` has no graph, `Internal` when the map is not of the rows of `base`.
-pub fn merge_graph(
-    base: &Segment,
-    row_map: &[u32],
+/// Like [`build_graph`]; `NotFound` also when an input has no graph, `Internal` when a map is not of the rows of its segment.
+pub fn merge_graphs(
+    inputs: &[MergeInput<'_>],
     segment: &Segment,
     part: u32,
     id: SegmentId,
     build: GraphBuild<'_>,
 ) -> Result<(ObjectMeta, Vec<u8>)> {
-    if row_map.len() != base.rows() as usize {
-        return Err(Error::internal("the map of a merge is of other rows").with_expected(base.rows(), row_map.len()));
+    let new = codes_of(segment, part)?.nodes()?;
+    let node_maps: Vec<Vec<u32>> = inputs.iter().map(|input| node_map(input, part, new)).collect::<Result<_>>()?;
+    let mut sources = Vec::with_capacity(inputs.len());
+    for (input, map) in inputs.iter().zip(&node_maps) {
+        let graph = input.segment.graph(part).ok_or_else(|| missing("graph", input.segment, part))?;
+        sources.push(Source { graph: graph.view(codes_of(input.segment, part)?.nodes()?)?, map });
     }
-    let (old, new) = (codes_of(base, part)?.nodes()?, codes_of(segment, part)?.nodes()?);
-    let base_graph = base.graph(part).ok_or_else(|| missing("graph", base, part))?.view(old)?;
-    let node_map: Vec<u32> = (0..old.count())
-        .map(|node| match row_map[old.row(node) as usize] {
-            REMOVED => REMOVED,
-            row => new.node_of(row).unwrap_or(REMOVED),
-        })
-        .collect();
     let GraphBuild { params, kernels, executor, progress } = build;
-    let graph = hnsw::merge(kernels, &base_graph, &node_map, &new.view()?, params, executor, progress).map_err(build_error)?;
+    let graph = hnsw::merge(kernels, &sources, &new.view()?, params, executor, progress).map_err(build_error)?;
     finished(Role::Graph, part, id, encode(id, part, &graph))
+}
+
+/// Says which node of a merged segment each node of an input is.
+fn node_map(input: &MergeInput<'_>, part: u32, new: &Nodes) -> Result<Vec<u32>> {
+    let MergeInput { segment, row_map } = input;
+    if row_map.len() != segment.rows() as usize {
+        return Err(Error::internal("the map of a merge is of other rows").with_expected(segment.rows(), row_map.len()));
+    }
+    let old = codes_of(segment, part)?.nodes()?;
+    let map = (0..old.count()).map(|node| match row_map[old.row(node) as usize] {
+        REMOVED => REMOVED,
+        row => new.node_of(row).unwrap_or(REMOVED),
+    });
+    Ok(map.collect())
 }
 
 fn codes_of(segment: &Segment, part: u32) -> Result<&Codes> {

@@ -63,7 +63,7 @@ fn a_merged_graph_finds_what_the_merged_vectors_hold() {
     let (meta, objects) = testing::build(kept.clone(), vec![spec], &source, Vec::new());
     let flat = testing::open(&meta, &objects).unwrap();
     let build = GraphBuild { params: &Params::default(), kernels: Kernels::detect(), executor: &Sequential, progress: &|_, _| true };
-    let (object, bytes) = merge_graph(&base, &map, &flat, 1, SegmentId([0x99; 16]), build).unwrap();
+    let (object, bytes) = merge_graphs(&[MergeInput { segment: &base, row_map: &map }], &flat, 1, SegmentId([0x99; 16]), build).unwrap();
     let merged = flat.with_graphs(vec![(object, bytes.into())]).unwrap();
     verify::verify(&merged).unwrap();
     let mut recall = 0.0;
@@ -76,7 +76,8 @@ fn a_merged_graph_finds_what_the_merged_vectors_hold() {
         recall += recall_at_k(&find(Some(100)), &find(None), 10);
     }
     assert!(recall / 50.0 >= 0.95, "recall {}", recall / 50.0);
-    assert!(merge_graph(&base, &map[1..], &flat, 1, SegmentId([1; 16]), build).is_err(), "a map of other rows");
+    let other = [MergeInput { segment: &base, row_map: &map[1..] }];
+    assert!(merge_graphs(&other, &flat, 1, SegmentId([1; 16]), build).is_err(), "a map of other rows");
 }
 
 #[test]

@@ -149,7 +149,8 @@ impl<'a> Builder<'a> {
         if (self.progress)(total, total) { Ok(()) } else { Err(BuildError::Cancelled) }
     }
 
-    fn insert_batch(&self, graph: &mut GraphBuf, levels: &[u8], batch: &[u32]) {
+    /// Inserts nodes that do not meet each other.
+    pub(super) fn insert_batch(&self, graph: &mut GraphBuf, levels: &[u8], batch: &[u32]) {
         let walk = self.walk(graph);
         let mut lists = self.in_parallel(batch, |node, workspace, out| self.find_neighbours(&walk, levels, *node, workspace, out));
         let mut proposals: Vec<Proposal> = Vec::new();

@@ -88,6 +88,23 @@ impl Walk<'_> {
         scratch.visited.reset(self.codes.count());
         scratch.visited.insert(start.node());
         scratch.pool.insert(start);
+        self.expand_all(query, level, scratch);
+    }
+
+    /// Like [`Walk::nearest`], from several `starts`, which may repeat.
+    pub(super) fn nearest_from(&self, query: CodeQuery<'_>, level: usize, starts: &[u32], ef: usize, scratch: &mut Scratch) {
+        scratch.pool.reset(ef);
+        scratch.visited.reset(self.codes.count());
+        scratch.visited.take_fresh(starts.iter().copied(), starts.len() + 1, &mut scratch.ids);
+        self.score(query, scratch);
+        for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
+            scratch.pool.insert(Key::new(*distance, *id));
+        }
+        self.expand_all(query, level, scratch);
+    }
+
+    /// Walks until every node of the pool is expanded.
+    fn expand_all(&self, query: CodeQuery<'_>, level: usize, scratch: &mut Scratch) {
         loop {
             let step: Step = std::array::from_fn(|_| scratch.pool.expand());
             if step[0].is_none() {
@@ -113,6 +130,12 @@ impl Walk<'_> {
         let room = STEP * self.graph.capacity(level) + 1;
         let neighbours = step.into_iter().flatten().flat_map(|node| self.graph.neighbours(node, level));
         scratch.visited.take_fresh(neighbours, room, &mut scratch.ids);
+        self.score(query, scratch);
+    }
+
+    /// Computes the distances of the collected ids.
+    #[inline]
+    fn score(&self, query: CodeQuery<'_>, scratch: &mut Scratch) {
         // The kernel prefetches from its second group of rows on.
         self.codes.rows().prefetch(&scratch.ids[..scratch.ids.len().min(4)]);
         scratch.distances.resize(scratch.ids.len(), 0);

@@ -72,11 +72,15 @@ impl Data {
 
     /// Recall@10 of `graph` over 100 queries near the rows.
     fn recall(&self, graph: &[u8], ef: usize) -> f64 {
+        self.recall_over(100, graph, ef)
+    }
+
+    fn recall_over(&self, queries: usize, graph: &[u8], ef: usize) -> f64 {
         let graph = GraphView::parse(graph, self.rows.len()).unwrap();
         let mut scratch = Scratch::default();
         let mut stream = Stream::new(99);
         let mut recall = 0.0;
-        for _ in 0..100 {
+        for _ in 0..queries {
             let near = &self.values[(stream.next() as usize) % self.values.len()];
             let scale = if self.datatype == Datatype::U8 { 10.0 } else { 0.05 };
             let query: Vec<f32> = near.iter().map(|v| v + stream.gaussian() * scale).collect();
@@ -85,7 +89,7 @@ impl Data {
             assert!(found.is_sorted());
             recall += recall_at_k(&self.rerank(&query, found, 10), &self.truth(&query, 10, |_| true), 10);
         }
-        recall / 100.0
+        recall / queries as f64
     }
 }
 

@@ -14,7 +14,7 @@ use super::sampling::{self, Measured, Subject};
 use crate::error::Result;
 use crate::object_file::Role;
 use crate::schema::{IndexKind, IndexParams, Schema};
-use crate::segment::{GraphBuild, ObjectMeta, Segment, Tuning, add_tuning, build_graph, merge_graph};
+use crate::segment::{GraphBuild, MergeInput, ObjectMeta, Segment, Tuning, add_tuning, build_graph, merge_graphs};
 
 /// The most effort that a build is given when it finds too little.
 const EF_CONSTRUCTION_MAX: u32 = 1024;
@@ -26,8 +26,8 @@ pub(super) struct Building<'a> {
     pub version: &'a Version,
     /// The segments that were merged; none where a segment gets its first index.
     pub inputs: &'a [Arc<OpenSegment>],
-    /// The graph to go on with.
-    pub base: Option<&'a Base>,
+    /// The graphs to go on with.
+    pub bases: &'a [Base],
     /// Runs the jobs.
     pub executor: &'a dyn Executor,
     /// Told how far the build is.
@@ -105,10 +105,9 @@ impl Collection {
 
     /// Builds the graph of a part. One that lost recall is built anew, and with more effort, before anybody sees it.
     fn build_measured(&self, segment: &Segment, part: usize, building: Building<'_>) -> Result<Built> {
-        let Building { version, inputs, base, executor, progress } = building;
+        let Building { version, inputs, bases, executor, progress } = building;
         let mut params = version.schema.vector(part).index.clone();
-        let mut base = base.filter(|base| base.open.segment.graph(part as u32).is_some());
-        base = base.filter(|base| is_built_as(&base.open.segment, part, &params));
+        let mut bases = usable(bases, segment, part, &params);
         loop {
             let id = self.draw_id();
             let build = GraphBuild {
@@ -117,15 +116,15 @@ impl Collection {
                 executor,
                 progress: &|done, all| progress(done as u64, all as u64),
             };
-            let (object, bytes) = match base {
-                Some(base) => merge_graph(&base.open.segment, &base.row_map, segment, part as u32, id, build)?,
-                None => build_graph(segment, part as u32, id, build)?,
+            let (object, bytes) = match &bases[..] {
+                [] => build_graph(segment, part as u32, id, build)?,
+                bases => merge_graphs(bases, segment, part as u32, id, build)?,
             };
             let candidate = segment.with_graphs(vec![(object.clone(), bytes::Bytes::from(bytes.clone()))])?;
             let measured = sampling::measure(Subject { kernels: self.kernels, version, segment: &candidate, part }, executor)?;
-            let good = match base {
-                Some(_) => measured.is_good() && measured.keeps_recall_of(&tunings(inputs, part), nodes_of(segment, part)),
-                None => measured.is_good() || params.ef_construction >= EF_CONSTRUCTION_MAX,
+            let good = match &bases[..] {
+                [] => measured.is_good() || params.ef_construction >= EF_CONSTRUCTION_MAX,
+                _ => measured.is_good() && measured.keeps_recall_of(&tunings(inputs, part), nodes_of(segment, part)),
             };
             if good {
                 let tuning = tuning_of(&candidate, part, &params, measured)?;
@@ -133,11 +132,20 @@ impl Collection {
                 let segment = segment.with_graphs(vec![(object.0.clone(), bytes::Bytes::from(object.1.clone()))])?;
                 return Ok(Built { object, segment });
             }
-            if base.take().is_none() {
+            if std::mem::take(&mut bases).is_empty() {
                 params.ef_construction *= 2;
             }
         }
     }
+}
+
+/// Gives the bases that have the graph of a part as the schema asks for it; none when they hold less than half of the rows, because
+/// inserting so many costs as much as a build.
+fn usable<'a>(bases: &'a [Base], segment: &Segment, part: usize, params: &IndexParams) -> Vec<MergeInput<'a>> {
+    let fits = |base: &&Base| is_built_as(&base.open.segment, part, params);
+    let held: usize = bases.iter().filter(fits).map(|base| base.kept).sum();
+    let input = |base: &'a Base| MergeInput { segment: &base.open.segment, row_map: &base.row_map };
+    if held as u64 * 2 < u64::from(segment.rows()) { Vec::new() } else { bases.iter().filter(fits).map(input).collect() }
 }
 
 /// Gathers what was measured of the graphs that were merged, with their rows; older graphs say nothing.

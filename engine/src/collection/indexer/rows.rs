@@ -40,30 +40,28 @@ pub struct Base {
     pub open: Arc<OpenSegment>,
     /// For each of its rows the row in the new segment, or [`REMOVED`].
     pub row_map: Vec<u32>,
+    /// How many of its rows are in the new segment.
+    pub kept: usize,
 }
 
 impl Gathered {
-    /// Finds the graph segment that most of the rows come from, if that is at least half of them.
-    pub fn base(&self) -> Option<Base> {
-        let mut counts: Vec<(&Arc<OpenSegment>, usize)> = Vec::new();
-        for origin in &self.origins {
-            let Origin::Segment(open, _) = origin else { continue };
-            match counts.last_mut().filter(|(last, _)| Arc::ptr_eq(last, open)) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((open, 1)),
-            }
-        }
-        let graphs = counts.into_iter().filter(|(open, _)| open.segment.meta().kind == SegmentKind::Graph);
-        let (open, _) = graphs.max_by_key(|(_, count)| *count).filter(|(_, count)| count * 2 >= self.rows.len())?;
-        let mut row_map = vec![REMOVED; open.segment.rows() as usize];
+    /// Finds the graph segments that rows come from, in the order of the log.
+    pub fn bases(&self) -> Vec<Base> {
+        let mut bases: Vec<Base> = Vec::new();
         for (new_row, origin) in (0..).zip(&self.origins) {
-            if let Origin::Segment(from, row) = origin
-                && Arc::ptr_eq(from, open)
-            {
-                row_map[*row as usize] = new_row;
+            let Origin::Segment(open, row) = origin else { continue };
+            if open.segment.meta().kind != SegmentKind::Graph {
+                continue;
+            }
+            if bases.last().is_none_or(|last| !Arc::ptr_eq(&last.open, open)) {
+                bases.push(Base { open: open.clone(), row_map: vec![REMOVED; open.segment.rows() as usize], kept: 0 });
+            }
+            if let Some(base) = bases.last_mut() {
+                base.row_map[*row as usize] = new_row;
+                base.kept += 1;
             }
         }
-        Some(Base { open: open.clone(), row_map })
+        bases
     }
 
     /// Marks in the new segment what has ended where its rows come from. May run again: the first mark stays.

@@ -34,9 +34,15 @@ fn use_it(data: &Data, bytes: &[u8]) {
     let wanted = Wanted { accept: |row| row % 3 == 0, ef: 20, ef_min: 5, visits_max: 1000 };
     search_filtered(Kernels::detect(), &graph, &view, code.as_query(), &wanted, &mut scratch);
     assert!(check(&graph).reachable >= 1, "the entry at least");
-    let map: Vec<u32> = (0..NODES as u32).map(|node| if node % 5 == 0 { REMOVED } else { node }).collect();
+    // Both sources are damaged, each holds some of the rows, and one row in five is in none.
+    let map = |part: u32| -> Vec<u32> {
+        let holds = |node: &u32| !node.is_multiple_of(5) && (node % 5 == 4) == (part > 0);
+        (0..NODES as u32).map(|node| if holds(&node) { node } else { REMOVED }).collect()
+    };
+    let (larger, smaller) = (map(0), map(1));
+    let sources = [Source { graph, map: &larger }, Source { graph, map: &smaller }];
     let params = Params { ef_construction: 10, ..Params::default() };
-    let merged = merge(Kernels::detect(), &graph, &map, &view, &params, &Sequential, &|_, _| true).unwrap();
+    let merged = merge(Kernels::detect(), &sources, &view, &params, &Sequential, &|_, _| true).unwrap();
     checked(&merged, NODES);
 }
 

@@ -7,9 +7,44 @@ fn subset(data: &Data, kept: &[u32]) -> Data {
     Data::new(data.metric, data.datatype, kept.iter().map(|row| data.values[*row as usize].clone()).collect())
 }
 
+/// The merge of graphs, each with the map of its nodes.
+fn joined(kernels: &Kernels, graphs: &[(&[u8], &[u32])], data: &Data, params: &Params, threads: usize) -> Vec<u8> {
+    let sources: Vec<Source<'_>> =
+        graphs.iter().map(|(graph, map)| Source { graph: GraphView::parse(graph, map.len()).unwrap(), map }).collect();
+    merge(kernels, &sources, &data.codes.view(), params, &Threads(threads), &|_, _| true).unwrap()
+}
+
 fn merged(base: &[u8], map: &[u32], data: &Data, params: &Params) -> Vec<u8> {
-    let graph = GraphView::parse(base, map.len()).unwrap();
-    merge(Kernels::detect(), &graph, map, &data.codes.view(), params, &Threads(2), &|_, _| true).unwrap()
+    joined(Kernels::detect(), &[(base, map)], data, params, 2)
+}
+
+/// Graphs of consecutive `parts` of the rows of `all`, less the rows that `keeps` leaves out: what they hold, and the maps.
+struct Parts {
+    data: Data,
+    graphs: Vec<Vec<u8>>,
+    maps: Vec<Vec<u32>>,
+}
+
+impl Parts {
+    fn new(all: &Data, parts: &[u32], params: &Params, keeps: impl Fn(u32) -> bool) -> Self {
+        let (mut graphs, mut maps, mut kept, mut first) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for part in parts {
+            let rows: Vec<u32> = (first..first + part).collect();
+            graphs.push(subset(all, &rows).build(params));
+            let mut place = |row: &u32| {
+                kept.push(*row);
+                kept.len() as u32 - 1
+            };
+            maps.push(rows.iter().map(|row| if keeps(*row) { place(row) } else { REMOVED }).collect());
+            first += part;
+        }
+        Parts { data: subset(all, &kept), graphs, maps }
+    }
+
+    fn merged(&self, kernels: &Kernels, params: &Params, threads: usize) -> Vec<u8> {
+        let graphs: Vec<(&[u8], &[u32])> = self.graphs.iter().map(Vec::as_slice).zip(self.maps.iter().map(Vec::as_slice)).collect();
+        joined(kernels, &graphs, &self.data, params, threads)
+    }
 }
 
 #[test]
@@ -52,40 +87,103 @@ fn new_rows_unlike_all_old_ones_find_each_other() {
 }
 
 #[test]
+fn graphs_that_are_joined_find_what_one_built_at_once_finds() {
+    let all = Data::clusters(Metric::L2, Datatype::F32, 8000, 32, 23);
+    let params = Params { ef_construction: 64, ..Params::default() };
+    let fresh = all.build(&params);
+    let fresh = [16, 64].map(|ef| all.recall_over(200, &fresh, ef));
+    for parts in [&[4000, 4000][..], &[7900, 100], &[100, 7900], &[2000, 1000, 3000, 2000], &[7997, 1, 1, 1]] {
+        let graph = Parts::new(&all, parts, &params, |_| true).merged(Kernels::detect(), &params, 2);
+        checked(&graph, 8000);
+        let found = [16, 64].map(|ef| all.recall_over(200, &graph, ef));
+        assert!(found[0] >= fresh[0] - 0.02 && found[1] >= fresh[1] - 0.005, "{parts:?}: recall {found:?}, built at once {fresh:?}");
+    }
+}
+
+#[test]
+fn joined_graphs_that_lost_rows_keep_recall() {
+    let all = Data::clusters(Metric::Dot, Datatype::F32, 8000, 32, 24);
+    let params = Params { ef_construction: 64, ..Params::default() };
+    for (one_in, below) in [(10, 1), (2, 1), (10, 7)] {
+        let parts = Parts::new(&all, &[3000, 5000], &params, |row| row % one_in >= below);
+        let graph = parts.merged(Kernels::detect(), &params, 2);
+        checked(&graph, parts.data.rows.len());
+        let (after, fresh) = (parts.data.recall(&graph, 64), parts.data.recall(&parts.data.build(&params), 64));
+        assert!(after >= fresh - 0.01, "{below} in {one_in} removed: recall {after}, {fresh} of a fresh build");
+    }
+}
+
+#[test]
 fn recall_does_not_decay_over_twenty_merges_with_few_deletes() {
     let params = Params { ef_construction: 64, ..Params::default() };
-    let all = Data::clusters(Metric::L2, Datatype::F32, 3600, 24, 41);
-    let mut rows: Vec<u32> = (0..3000).collect();
+    let all = Data::clusters(Metric::L2, Datatype::U8, 24_000, 24, 41);
+    let mut rows: Vec<u32> = (0..20_000).collect();
     let mut graph = subset(&all, &rows).build(&params);
     for generation in 0..20_u32 {
-        // One row in a hundred goes, as many come.
+        // One row in a hundred goes, as many come: with a graph of their own, or without in every other generation.
         let (mut map, mut next) = (Vec::new(), Vec::new());
         for (place, row) in rows.iter().enumerate() {
-            let gone = place as u32 % 100 == generation;
+            let gone = place as u32 % 100 == generation * 7 % 100;
             map.push(if gone { REMOVED } else { next.len() as u32 });
             next.extend((!gone).then_some(*row));
         }
-        next.extend(3000 + generation * 30..3000 + (generation + 1) * 30);
-        graph = merged(&graph, &map, &subset(&all, &next), &params);
+        let new: Vec<u32> = (20_000 + generation * 200..20_000 + (generation + 1) * 200).collect();
+        let new_map: Vec<u32> = (next.len() as u32..).take(new.len()).collect();
+        let new_graph = subset(&all, &new).build(&params);
+        next.extend(new);
+        let graphs: [(&[u8], &[u32]); 2] = [(&graph, &map), (&new_graph, &new_map)];
+        graph = joined(Kernels::detect(), &graphs[..1 + generation as usize % 2], &subset(&all, &next), &params, 2);
         rows = next;
     }
     let data = subset(&all, &rows);
     checked(&graph, rows.len());
-    let (after, fresh) = (data.recall(&graph, 20), data.recall(&data.build(&params), 20));
-    assert!(after >= fresh - 0.01, "recall {after} after twenty merges, {fresh} of a fresh build");
+    let fresh = data.build(&params);
+    for ef in [10, 20, 40] {
+        let (after, fresh) = (data.recall_over(400, &graph, ef), data.recall_over(400, &fresh, ef));
+        assert!(after >= fresh - 0.005, "ef {ef}: recall {after} after twenty merges, {fresh} of a fresh build");
+    }
 }
 
 #[test]
-fn a_merge_is_the_same_on_every_instruction_set() {
-    let all = Data::clusters(Metric::Dot, Datatype::F16, 900, 16, 51);
-    let params = Params { ef_construction: 30, ..Params::default() };
-    let base = subset(&all, &(0..600).collect::<Vec<u32>>()).build(&params);
-    let map: Vec<u32> = (0..600).map(|node| if node % 9 == 0 { REMOVED } else { node }).collect();
-    let wanted = merged(&base, &map, &all, &params);
-    let graph = GraphView::parse(&base, 600).unwrap();
-    for kernels in Kernels::available() {
-        let found = merge(kernels, &graph, &map, &all.codes.view(), &params, &Sequential, &|_, _| true).unwrap();
-        assert!(found == wanted, "{kernels:?}");
+fn a_merge_is_the_same_at_any_number_of_threads_and_on_every_instruction_set() {
+    let params = Params { ef_construction: 30, seed: 8, ..Params::default() };
+    for metric in Metric::ALL {
+        let all = Data::clusters(metric, Datatype::F16, 2000, 16, 51);
+        // Three graphs that lost rows, and rows that no graph has.
+        let mut parts = Parts::new(&all, &[800, 500, 600], &params, |row| row % 9 > 0);
+        let values = [&parts.data.values[..], &all.values[1900..]].concat();
+        parts.data = Data::new(metric, Datatype::F16, values);
+        let wanted = parts.merged(Kernels::detect(), &params, 1);
+        checked(&wanted, parts.data.rows.len());
+        for threads in [2, 3] {
+            assert!(parts.merged(Kernels::detect(), &params, threads) == wanted, "{metric:?} with {threads} threads");
+        }
+        for kernels in Kernels::available() {
+            assert!(parts.merged(kernels, &params, 2) == wanted, "{metric:?} {kernels:?}");
+        }
+    }
+}
+
+#[test]
+fn a_merge_can_be_watched_and_cancelled() {
+    let all = Data::clusters(Metric::L2, Datatype::U8, 900, 8, 55);
+    let params = Params { ef_construction: 20, ..Params::default() };
+    let parts = Parts::new(&all, &[300, 300, 200], &params, |_| true);
+    let map =
+        |part: usize| Source { graph: GraphView::parse(&parts.graphs[part], parts.maps[part].len()).unwrap(), map: &parts.maps[part] };
+    let sources = [0, 1, 2].map(map);
+    let run = |progress: Progress<'_>| merge(Kernels::detect(), &sources, &all.codes.view(), &params, &Sequential, progress);
+    let seen = std::sync::Mutex::new(Vec::new());
+    let watch = |done, total| {
+        seen.lock().unwrap().push((done, total));
+        true
+    };
+    run(&watch).unwrap();
+    let seen = seen.into_inner().unwrap();
+    assert!(seen.is_sorted() && seen.iter().all(|(_, total)| *total == 900), "{seen:?}");
+    assert_eq!((seen.first(), seen.last()), (Some(&(0, 900)), Some(&(900, 900))));
+    for stop in [0, 400, 850] {
+        assert_eq!(run(&|done, _| done < stop), Err(BuildError::Cancelled), "stopped at {stop}");
     }
 }
 
@@ -98,6 +196,7 @@ fn a_base_of_which_nothing_is_left_is_a_build() {
     let empty = Data::new(Metric::L2, Datatype::U8, Vec::new());
     let none = empty.build(&params);
     assert!(merged(&none, &[], &data, &params) == graph);
+    assert!(joined(Kernels::detect(), &[], &data, &params, 1) == graph, "no sources");
     checked(&merged(&graph, &[REMOVED; 300], &empty, &params), 0);
 }
 
@@ -113,7 +212,10 @@ fn a_wrong_map_is_refused() {
     let mut beyond = straight.clone();
     beyond[3] = 30;
     for (map, wanted) in [(&straight[..29], "29 entries"), (&twice, "row 4"), (&beyond, "row 30 of 30")] {
-        let error = merge(Kernels::detect(), &graph, map, &data.codes.view(), &params, &Sequential, &|_, _| true);
+        let error = merge(Kernels::detect(), &[Source { graph, map }], &data.codes.view(), &params, &Sequential, &|_, _| true);
         assert!(error.clone().unwrap_err().to_string().contains(wanted), "{error:?}");
     }
+    let both = [Source { graph, map: &straight }; 2];
+    let error = merge(Kernels::detect(), &both, &data.codes.view(), &params, &Sequential, &|_, _| true);
+    assert!(error.unwrap_err().to_string().contains("two nodes of the graphs are row 0"));
 }
