@@ -22,6 +22,9 @@ pub(super) type uint32x4_t = [u32; 4];
 /// Instructions that compute each lane from its number.
 macro_rules! lanes {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = |$lane:ident| $value:expr;)*) => {$(
+        /// # Safety
+        ///
+        /// None is needed here: the real one may only run where NEON is.
         #[inline(always)]
         pub(super) unsafe fn $name($($argument: $type),*) -> $result {
             from_fn(|$lane| $value)
@@ -75,35 +78,53 @@ lanes! {
     vreinterpretq_u32_s32(a: int32x4_t) -> uint32x4_t = |lane| a[lane].cast_unsigned();
 }
 
+/// # Safety
+///
+/// None is needed here: the real one may only run where NEON is.
 #[inline(always)]
 pub(super) unsafe fn vshrq_n_u8<const N: i32>(a: uint8x16_t) -> uint8x16_t {
     a.map(|lane| lane >> N)
 }
 
+/// # Safety
+///
+/// None is needed here: the real one may only run where NEON is.
 #[inline(always)]
 pub(super) unsafe fn vget_lane_f32<const LANE: i32>(a: float32x2_t) -> f32 {
     a[LANE as usize]
 }
 
+/// # Safety
+///
+/// None is needed here: the real one may only run where NEON is.
 #[inline(always)]
 pub(super) unsafe fn vaddvq_s32(a: int32x4_t) -> i32 {
     a.into_iter().fold(0, i32::wrapping_add)
 }
 
+/// # Safety
+///
+/// `from` has 16 readable bytes, at any alignment.
 #[inline(always)]
 pub(super) unsafe fn vld1q_f32(from: *const f32) -> float32x4_t {
-    // SAFETY: the caller gives 16 readable bytes at any alignment.
+    // SAFETY: the caller's promise; the read is one of unaligned bytes.
     unsafe { from.cast::<float32x4_t>().read_unaligned() }
 }
 
+/// # Safety
+///
+/// `from` has 16 readable bytes.
 #[inline(always)]
 pub(super) unsafe fn vld1q_u8(from: *const u8) -> uint8x16_t {
-    // SAFETY: the caller gives 16 readable bytes.
+    // SAFETY: the caller's promise.
     unsafe { from.cast::<uint8x16_t>().read_unaligned() }
 }
 
+/// # Safety
+///
+/// `to` has 16 writable bytes, at any alignment.
 #[inline(always)]
 pub(super) unsafe fn vst1q_u16(to: *mut u16, a: uint16x8_t) {
-    // SAFETY: the caller gives 16 writable bytes at any alignment.
+    // SAFETY: the caller's promise; the write is one of unaligned bytes.
     unsafe { to.cast::<uint16x8_t>().write_unaligned(a) };
 }
