@@ -38,7 +38,7 @@ impl Set {
     fn search(&self, view: &GraphView<'_>, query: &[f32], ef: usize, scratch: &mut Scratch) -> Vec<u32> {
         let codes = self.codes.view();
         let coded = codes.params().encode_query(query);
-        let found = hnsw::search(self.kernels, view, &codes, coded.as_query(), ef, scratch);
+        let found = hnsw::search(self.kernels, view, &codes, None, coded.as_query(), ef, scratch);
         let candidates = found.iter().map(|(_, id)| (*id, self.rows.row(*id)));
         let nearest = flat::search(self.kernels, self.rows.metric, self.rows.datatype, query, candidates, TOP);
         nearest.into_iter().map(|(_, id)| id).collect()

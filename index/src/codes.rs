@@ -7,6 +7,7 @@
 //! is not in the units of the exact distance.
 
 mod buffer;
+mod coarse;
 pub mod layout;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod train;
 mod view;
 
 pub use buffer::CodesBuf;
+pub(crate) use coarse::packed_stride;
 pub use layout::LayoutError;
 pub use view::{CodeQuery, CodesView};
 

@@ -5,6 +5,8 @@
 //! give the same bytes at any number of threads and on any instruction set, and the same answers.
 //! Nodes are the rows of the codes. The caller re-ranks by exact distance.
 
+mod blocks;
+mod blur;
 mod build;
 mod candidates;
 mod check;
@@ -25,13 +27,16 @@ mod visited;
 mod tests;
 
 pub use crate::codes::LayoutError;
+pub use blocks::{BlocksShape, BlocksView};
 pub use build::{BuildError, Progress, build};
+pub(crate) use candidates::{Key, Pool};
 pub use check::{Offence, Report, check};
 pub use extend::{REMOVED, Source, merge};
 pub use filtered::{Wanted, filtered_width, search_filtered};
 pub use layout::{GraphShape, GraphView};
 pub use params::{MAX_NODES, Params};
 pub use search::{Scratch, search};
+pub(crate) use visited::Visited;
 
 /// Runs the jobs of a build, on threads of the caller's choice.
 pub trait Executor: Sync {

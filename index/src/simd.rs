@@ -27,6 +27,9 @@ mod neon_emulated;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod walk;
+
+pub(crate) use walk::{RowForm, WalkState, WalkTask};
 
 /// The code byte that stands for zero.
 pub const ZERO_CODE: u8 = 128;
@@ -159,6 +162,7 @@ pub struct Kernels {
     code_dot: CodeFn,
     code_sad: CodeFn,
     bits: bits::BitsFn,
+    walk: [[walk::WalkFn; 3]; 3],
 }
 
 impl std::fmt::Debug for Kernels {
@@ -250,6 +254,19 @@ impl Kernels {
         bits::check(query, blocks, out);
         // SAFETY: a table is only handed out where its instruction set is available; lengths are checked above.
         unsafe { (self.bits)(query, blocks, base, out) }
+    }
+}
+
+impl Kernels {
+    /// Walks one level of a graph by coarse codes and fills the pool of `state` with the `ef` nearest nodes found.
+    ///
+    /// # Panics
+    ///
+    /// When the sections of the task do not fit each other.
+    pub(crate) fn walk(&self, metric: Metric, form: RowForm, task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+        task.check(metric, form);
+        // SAFETY: a table is only handed out where its instruction set is available; the sizes are checked above.
+        unsafe { self.walk[metric as usize][form as usize](task, ef, state) }
     }
 }
 

@@ -237,7 +237,7 @@ impl<'a> Coded<'a> {
             _ if dead * 5 <= u64::from(nodes) => self.ef.saturating_add(self.ef / 2 + 8),
             _ => return false,
         };
-        let found = hnsw::search(kernels, graph, &self.view, self.code.as_query(), width, walk);
+        let found = hnsw::search(kernels, graph, &self.view, None, self.code.as_query(), width, walk);
         rows.extend(found.iter().filter(|found| sees(found.1)).take(self.ef).map(|found| self.nodes.row(found.1)));
         rows.len() >= self.ef.min(nodes as usize)
     }
@@ -277,7 +277,7 @@ impl<'a> Coded<'a> {
     fn walk_plainly(&self, width: usize, accepted: &Bitmap, enough: usize, walk: &mut hnsw::Scratch, rows: &mut Vec<u32>) -> bool {
         rows.clear();
         let Some(graph) = &self.graph else { return false };
-        let found = hnsw::search(self.search.kernels, graph, &self.view, self.code.as_query(), width, walk);
+        let found = hnsw::search(self.search.kernels, graph, &self.view, None, self.code.as_query(), width, walk);
         rows.extend(found.iter().filter(|found| accepted.get(found.1)).map(|found| self.nodes.row(found.1)));
         rows.len() >= enough
     }

@@ -11,6 +11,12 @@ pub struct CodeQuery<'a> {
     pub(super) term: i32,
 }
 
+impl<'a> CodeQuery<'a> {
+    pub(crate) fn code(&self) -> &'a [u8] {
+        self.code
+    }
+}
+
 /// The codes of rows `0..count`, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct CodesView<'a> {

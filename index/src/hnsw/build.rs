@@ -1,15 +1,16 @@
 //! The build: batches that search a frozen graph in parallel, then join it in sorted order.
 
 use super::Executor;
+use super::blur::is_blurred;
 use super::candidates::Key;
 use super::connect::connect;
 use super::layout::GraphBuf;
 use super::level;
 use super::params::{MAX_NODES, Params};
 use super::search::{Scratch, Walk};
-use super::select_neighbors::Selection;
+use super::select_neighbors::{Geometry, Selection};
 use crate::codes::CodesView;
-use crate::simd::Kernels;
+use crate::simd::{Kernels, RowForm};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -60,17 +61,12 @@ pub fn build(
     progress: Progress<'_>,
 ) -> Result<Vec<u8>, BuildError> {
     check_input(codes, params)?;
-    let levels: Vec<u8> = (0..codes.count() as u32).map(|node| level::of_node(params.seed, node, params.m)).collect();
-    let mut order: Vec<u32> = (0..codes.count() as u32).collect();
-    level::sort_for_insertion(params.seed, &levels, &mut order);
-    let mut graph = GraphBuf::new(params, &levels);
-    let Some((first, rest)) = order.split_first() else {
-        return Ok(graph.into_bytes());
-    };
-    graph.set_entry(*first);
     let builder = Builder::new(kernels, codes, params, executor, progress);
-    builder.insert(&mut graph, &levels, rest, 1)?;
-    connect(&builder, &mut graph);
+    let graph = builder.build(codes.params().row_form(false) == RowForm::Whole)?;
+    // Rows so near to each other that half of a code does not tell them apart: all is done again with whole codes.
+    if !graph.view().walks_whole() && is_blurred(&graph.view(), codes) {
+        return builder.build(true).map(GraphBuf::into_bytes);
+    }
     Ok(graph.into_bytes())
 }
 
@@ -111,6 +107,7 @@ pub(super) struct Builder<'a> {
     pub(super) kernels: &'a Kernels,
     pub(super) codes: &'a CodesView<'a>,
     pub(super) params: &'a Params,
+    geometry: Geometry,
     executor: &'a dyn Executor,
     progress: Progress<'a>,
     workspaces: Mutex<Vec<Workspace>>,
@@ -124,7 +121,27 @@ impl<'a> Builder<'a> {
         executor: &'a dyn Executor,
         progress: Progress<'a>,
     ) -> Self {
-        Builder { kernels, codes, params, executor, progress, workspaces: Mutex::default() }
+        Builder { kernels, codes, params, geometry: Geometry::of(codes), executor, progress, workspaces: Mutex::default() }
+    }
+
+    /// Builds a graph over all rows whose walks compare whole codes or halves.
+    pub(super) fn build(&self, whole: bool) -> Result<GraphBuf, BuildError> {
+        let Params { seed, m, m0, .. } = *self.params;
+        let levels: Vec<u8> = (0..self.codes.count() as u32).map(|node| level::of_node(seed, node, m)).collect();
+        let mut order: Vec<u32> = (0..self.codes.count() as u32).collect();
+        level::sort_for_insertion(seed, &levels, &mut order);
+        let Some((first, rest)) = order.split_first() else {
+            return Ok(GraphBuf::new(self.params, &levels));
+        };
+        let mut graph = GraphBuf::new(&Params { m0: m0 + m0 / 2, ..*self.params }, &levels);
+        graph.set_entry(*first);
+        if whole {
+            graph.walk_whole();
+        }
+        self.insert(&mut graph, &levels, rest, 1)?;
+        let mut graph = self.tighten(&graph, &levels);
+        connect(self, &mut graph);
+        Ok(graph)
     }
 
     pub(super) fn walk<'g>(&'g self, graph: &'g GraphBuf) -> Walk<'g> {
@@ -183,12 +200,13 @@ impl<'a> Builder<'a> {
             return;
         };
         for level in (0..=top).rev() {
-            walk.nearest(query, level, start, self.params.ef_construction as usize, scratch);
-            let found = scratch.nearest_keys();
-            start = found[0].unexpanded();
-            let candidates = || found.iter().filter(|key| key.node() != node).map(|key| key.unexpanded());
-            let limit = self.params.m as usize;
-            let neighbours = selection.choose(self.kernels, self.codes, candidates(), limit, limit / 2).to_vec();
+            let ef = self.params.ef_construction as usize;
+            let found = walk.nearest_by_codes(query, level, start, ef, scratch);
+            start = found[0];
+            let candidates = || found.iter().copied().filter(|key| key.node() != node);
+            // A list on a level above is as long as it may get from the start: new nodes bring enough edges to it.
+            let limit = if level == 0 { self.params.m0 } else { self.params.m } as usize;
+            let neighbours = selection.choose(self.kernels, self.codes, &self.geometry, node, candidates(), limit, limit / 2).to_vec();
             let keys = candidates().filter(|key| neighbours.contains(&key.node())).collect();
             out.push((NewList { node, level, neighbours }, keys));
         }
@@ -201,13 +219,40 @@ impl<'a> Builder<'a> {
         let proposed = group.iter().filter(|proposal| !neighbours.contains(&proposal.key.node()));
         let proposed: Vec<Key> = proposed.map(|proposal| proposal.key).collect();
         let capacity = self.params.capacity(level);
-        if neighbours.len() + proposed.len() <= capacity {
+        // The lists of a build have more room than they keep, so that not every edge that comes chooses them anew.
+        if neighbours.len() + proposed.len() <= walk.graph.capacity(level) {
             neighbours.extend(proposed.iter().map(|key| key.node()));
         } else {
             let candidates = self.keys_of(node, &neighbours).chain(proposed);
-            neighbours = self.choose(candidates.collect(), capacity, &mut workspace.selection);
+            neighbours = self.choose(node, candidates.collect(), capacity, &mut workspace.selection);
         }
         NewList { node, level, neighbours }
+    }
+
+    /// The graph with every list within the places that it keeps.
+    fn tighten(&self, roomy: &GraphBuf, levels: &[u8]) -> GraphBuf {
+        let view = roomy.view();
+        let nodes: Vec<u32> = (0..view.node_count()).collect();
+        let mut graph = GraphBuf::new(self.params, levels);
+        graph.set_entry(view.entry().unwrap_or_else(|| unreachable!("a graph of some nodes")));
+        if view.walks_whole() {
+            graph.walk_whole();
+        }
+        let lists = self.in_parallel(&nodes, |node, workspace, out| {
+            for level in 0..=usize::from(levels[*node as usize]) {
+                let mut neighbours: Vec<u32> = view.neighbours(*node, level).collect();
+                let capacity = self.params.capacity(level);
+                if neighbours.len() > capacity {
+                    let candidates = self.keys_of(*node, &neighbours).collect();
+                    neighbours = self.choose(*node, candidates, capacity, &mut workspace.selection);
+                }
+                out.push(NewList { node: *node, level, neighbours });
+            }
+        });
+        for list in lists {
+            graph.set_list(list.node, list.level, &list.neighbours);
+        }
+        graph
     }
 
     /// The nodes `others` with their distances from `node`.
@@ -218,10 +263,10 @@ impl<'a> Builder<'a> {
     }
 
     /// A list for the `capacity` places of a node, half of them filled if there are enough candidates.
-    pub(super) fn choose(&self, mut candidates: Vec<Key>, capacity: usize, selection: &mut Selection) -> Vec<u32> {
+    pub(super) fn choose(&self, owner: u32, mut candidates: Vec<Key>, capacity: usize, selection: &mut Selection) -> Vec<u32> {
         candidates.sort_unstable();
         candidates.dedup();
-        selection.choose(self.kernels, self.codes, candidates, capacity, capacity / 2).to_vec()
+        selection.choose(self.kernels, self.codes, &self.geometry, owner, candidates, capacity, capacity / 2).to_vec()
     }
 
     /// Calls `work` for each item, on the threads of the executor; what it puts out comes back in the

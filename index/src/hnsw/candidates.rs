@@ -2,30 +2,30 @@
 
 /// Distance, node and a flag in one number that sorts by distance, then node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(u64);
+pub(crate) struct Key(u64);
 
 const EXPANDED: u64 = 1;
 
 impl Key {
-    #[inline]
-    pub(super) fn new(distance: i32, node: u32) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(distance: i32, node: u32) -> Self {
         // Flipping the sign bit makes the unsigned order the signed one. Nodes are below 2^31.
         let distance = u64::from(distance.cast_unsigned() ^ (1 << 31));
         Key(distance << 32 | u64::from(node) << 1)
     }
 
-    #[inline]
-    pub(super) fn distance(self) -> i32 {
+    #[inline(always)]
+    pub(crate) fn distance(self) -> i32 {
         ((self.0 >> 32) as u32 ^ (1 << 31)).cast_signed()
     }
 
     /// The key as it was made, whatever became of its node.
-    pub(super) fn unexpanded(self) -> Self {
+    pub(crate) fn unexpanded(self) -> Self {
         Key(self.0 & !EXPANDED)
     }
 
-    #[inline]
-    pub(super) fn node(self) -> u32 {
+    #[inline(always)]
+    pub(crate) fn node(self) -> u32 {
         (self.0 as u32) >> 1
     }
 }
@@ -33,7 +33,7 @@ impl Key {
 /// The `ef` nearest nodes of a walk, sorted. For the sizes of a search, moving a few hundred bytes beats
 /// the branches of a heap.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     keys: Vec<Key>,
     ef: usize,
     /// Nothing before it is left to expand.
@@ -42,7 +42,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Empties the pool; it will hold `ef` nodes at most.
-    pub(super) fn reset(&mut self, ef: usize) {
+    pub(crate) fn reset(&mut self, ef: usize) {
         self.keys.clear();
         self.ef = ef.max(1);
         self.cursor = 0;
@@ -50,8 +50,8 @@ impl Pool {
 
     /// Adds a node if it is among the nearest; true when it is the next to expand. A node may be added
     /// once.
-    #[inline]
-    pub(super) fn insert(&mut self, key: Key) -> bool {
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, key: Key) -> bool {
         if self.is_full_before(key) {
             return false;
         }
@@ -64,16 +64,16 @@ impl Pool {
     }
 
     /// The nearest node that was not expanded yet, marked as expanded.
-    #[inline]
-    pub(super) fn expand(&mut self) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn expand(&mut self) -> Option<u32> {
         let node = self.peek()?;
         self.keys[self.cursor].0 |= EXPANDED;
         Some(node)
     }
 
     /// The node that `expand` would give.
-    #[inline]
-    pub(super) fn peek(&mut self) -> Option<u32> {
+    #[inline(always)]
+    pub(crate) fn peek(&mut self) -> Option<u32> {
         while self.keys.get(self.cursor)?.0 & EXPANDED != 0 {
             self.cursor += 1;
         }
@@ -81,13 +81,13 @@ impl Pool {
     }
 
     /// True when `ef` nodes are held and all are nearer than `key`.
-    #[inline]
-    pub(super) fn is_full_before(&self, key: Key) -> bool {
+    #[inline(always)]
+    pub(crate) fn is_full_before(&self, key: Key) -> bool {
         self.keys.len() == self.ef && self.keys.last().is_some_and(|worst| *worst < key)
     }
 
     /// What is held, nearest first.
-    pub(super) fn keys(&self) -> &[Key] {
+    pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 }

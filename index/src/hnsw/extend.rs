@@ -4,6 +4,7 @@
 //! what is left is inserted as a build would.
 
 use super::Executor;
+use super::blur::is_blurred;
 use super::build::{BuildError, Builder, Progress, build, check_input};
 use super::connect::connect;
 use super::join::{Part, join};
@@ -68,6 +69,9 @@ pub fn merge(
 
     let builder = Builder::new(kernels, codes, params, executor, progress);
     let mut graph = GraphBuf::new(params, &levels);
+    if sources.iter().any(|source| source.graph.walks_whole()) {
+        graph.walk_whole();
+    }
     let mut changed = Bitmap::new(codes.count() as u32);
     for source in sources {
         carry_over(&builder, source, &levels, &mut graph, &mut changed);
@@ -86,6 +90,10 @@ pub fn merge(
     }
     builder.insert(&mut graph, &levels, &order, present)?;
     connect(&builder, &mut graph);
+    // The new rows can make codes so coarse that halves no longer do, whatever they did for the base.
+    if !graph.view().walks_whole() && is_blurred(&graph.view(), codes) {
+        return builder.build(true).map(GraphBuf::into_bytes);
+    }
     Ok(graph.into_bytes())
 }
 

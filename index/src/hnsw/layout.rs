@@ -11,7 +11,8 @@
 //! | 20 | 4 | highest level, `u32` |
 //! | 24 | 4 | upper nodes: nodes that are on level 1, `u32` |
 //! | 28 | 4 | upper lists: lists of all upper nodes, `u32` |
-//! | 32 | 32 | zero |
+//! | 32 | 4 | walk, `u32`: 0 compares the upper four bits of each code byte, 1 whole code bytes; 0 in version 1 |
+//! | 36 | 28 | zero |
 //! | 64 | 4 m0 a node | lists of level 0: neighbours, then `0xffff_ffff` in the free places |
 //! | then | 4 an upper node | the upper nodes, ascending |
 //! | then | 4 an upper node, and 4 | the first list of each, and the number of lists |
@@ -25,7 +26,10 @@ use crate::hnsw::params::{MAX_NEIGHBOURS, MAX_NODES, Params};
 use std::ops::Range;
 
 /// Version of the layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+
+/// The oldest version that is read: it does not know whole walks.
+const VERSION_OLDEST: u32 = 1;
 
 /// Bytes before the lists of level 0.
 pub(super) const HEADER_BYTES: usize = 64;
@@ -34,9 +38,14 @@ pub(super) const HEADER_BYTES: usize = 64;
 pub(super) const NONE: u32 = u32::MAX;
 
 const ALIGN: usize = 64;
+
+/// Fewest and most seeds of a walk, the entry not counted.
+const SEEDS_MIN: usize = 64;
+const SEEDS_MAX: usize = 256;
 const ENTRY_AT: usize = 16;
-const RESERVED_AT: usize = 32;
-const _: () = assert!(RESERVED_AT + 32 == HEADER_BYTES && HEADER_BYTES.is_multiple_of(ALIGN));
+const WALK_AT: usize = 32;
+const RESERVED_AT: usize = WALK_AT + 4;
+const _: () = assert!(RESERVED_AT + 28 == HEADER_BYTES && HEADER_BYTES.is_multiple_of(ALIGN));
 
 /// What the header of a checked graph says, and where its sections lie: kept beside the bytes, it spares checking them again.
 #[derive(Clone, Debug)]
@@ -45,6 +54,7 @@ pub struct GraphShape {
     m0: usize,
     m: usize,
     entry: u32,
+    walks_whole: bool,
     max_level: u8,
     base: Range<usize>,
     upper_nodes: Range<usize>,
@@ -54,8 +64,8 @@ pub struct GraphShape {
 
 impl GraphShape {
     /// `None` when the sizes do not fit this machine's memory.
-    fn new(header: &[u32; 8]) -> Option<Self> {
-        let [_, nodes, m0, m, entry, max_level, upper_nodes, upper_lists] = *header;
+    fn new(header: &[u32; 9]) -> Option<Self> {
+        let [_, nodes, m0, m, entry, max_level, upper_nodes, upper_lists, walk] = *header;
         let mut end = HEADER_BYTES;
         let mut section = |items: u32, item_bytes: usize| {
             let start = end.checked_next_multiple_of(ALIGN)?;
@@ -72,6 +82,7 @@ impl GraphShape {
             m0,
             m,
             entry,
+            walks_whole: walk == 1,
             max_level: u8::try_from(max_level).ok()?,
         })
     }
@@ -95,6 +106,7 @@ impl GraphShape {
         GraphView {
             nodes: self.nodes,
             entry: self.entry,
+            walks_whole: self.walks_whole,
             max_level: self.max_level,
             m0: self.m0,
             m: self.m,
@@ -154,6 +166,7 @@ impl UpperIndex<'_> {
 pub struct GraphView<'a> {
     nodes: u32,
     entry: u32,
+    walks_whole: bool,
     max_level: u8,
     m0: usize,
     m: usize,
@@ -173,9 +186,9 @@ impl GraphShape {
         let too_short = LayoutError::Length { expected: HEADER_BYTES as u64, found };
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(too_short)?;
         let (fields, _) = header.as_chunks::<4>();
-        let fields = [0, 1, 2, 3, 4, 5, 6, 7].map(|field| u32::from_le_bytes(fields[field]));
-        let [version, nodes, m0, m, entry, max_level, upper_nodes, upper_lists] = fields;
-        if version != VERSION {
+        let fields = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|field| u32::from_le_bytes(fields[field]));
+        let [version, nodes, m0, m, entry, max_level, upper_nodes, upper_lists, walk] = fields;
+        if !(VERSION_OLDEST..=VERSION).contains(&version) {
             return Err(LayoutError::Version { found: version, known: VERSION });
         }
         if nodes as usize != node_count || node_count > MAX_NODES {
@@ -186,6 +199,9 @@ impl GraphShape {
         }
         if upper_nodes > nodes || u64::from(upper_lists) > u64::from(upper_nodes) * u64::from(MAX_LEVEL) {
             return Err(LayoutError::Field("upper levels of the graph are out of range"));
+        }
+        if walk > u32::from(version > VERSION_OLDEST) {
+            return Err(LayoutError::Field("walk of the graph is unknown"));
         }
         if (entry >= nodes && !(entry == NONE && nodes == 0)) || header[RESERVED_AT..].iter().any(|byte| *byte != 0) {
             return Err(LayoutError::Field("entry or reserved bytes of the graph are out of range"));
@@ -221,10 +237,25 @@ impl<'a> GraphView<'a> {
         self.nodes
     }
 
+    /// True when walks compare whole codes: half of them would not tell the neighbours of these rows apart.
+    #[must_use]
+    pub fn walks_whole(&self) -> bool {
+        self.walks_whole
+    }
+
     /// Where walks begin; `None` in a graph without nodes.
     #[must_use]
     pub fn entry(&self) -> Option<u32> {
         (self.nodes > 0).then_some(self.entry)
+    }
+
+    /// Some nodes spread over the graph, of which the nearest to a query begins its walk: of those on the upper levels, who are drawn at
+    /// random, about a quarter of the root of the number of nodes. Damaged bytes may name fewer.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let (nodes, upper) = (self.nodes, self.upper.nodes);
+        let wanted = (nodes.isqrt() as usize / 4).clamp(SEEDS_MIN, SEEDS_MAX).min(upper.len());
+        let spread = (0..wanted).map(move |place| u32::from_le_bytes(upper[place * upper.len() / wanted]));
+        self.entry().into_iter().chain(spread).filter(move |seed| *seed < nodes)
     }
 
     /// The highest level.
@@ -260,7 +291,7 @@ impl<'a> GraphView<'a> {
         list.as_chunks::<4>().0.iter().map(|place| u32::from_le_bytes(*place))
     }
 
-    /// The bytes of the lists of level 0, for prefetching.
+    /// The bytes of the lists of level 0.
     #[inline]
     pub(super) fn base(&self) -> &'a [u8] {
         self.base
@@ -295,7 +326,7 @@ impl GraphBuf {
         // The entry is the first of the nodes on the highest level.
         let top = levels.iter().zip(0_u32..).max_by_key(|(level, node)| (**level, u32::MAX - *node));
         let (max_level, entry) = top.map_or((0, NONE), |(level, node)| (*level, node));
-        let header = [VERSION, levels.len() as u32, params.m0, params.m, entry, u32::from(max_level), upper_count as u32, lists as u32];
+        let header = [VERSION, levels.len() as u32, params.m0, params.m, entry, u32::from(max_level), upper_count as u32, lists as u32, 0];
         let shape = GraphShape::new(&header).unwrap_or_else(|| panic!("a graph of {} nodes does not fit memory", levels.len()));
         let mut bytes = vec![0; shape.len()];
         for (field, value) in header.iter().enumerate() {
@@ -323,6 +354,12 @@ impl GraphBuf {
         assert!(entry < self.shape.nodes);
         self.shape.entry = entry;
         put(&mut self.bytes, ENTRY_AT, entry);
+    }
+
+    /// Says that walks compare whole codes.
+    pub(super) fn walk_whole(&mut self) {
+        self.shape.walks_whole = true;
+        put(&mut self.bytes, WALK_AT, 1);
     }
 
     /// Replaces the list of `node` on `level`.

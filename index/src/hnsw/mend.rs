@@ -35,7 +35,7 @@ impl Mend<'_> {
                     self.add(row, level, self.source.map[second as usize], &mut neighbours);
                 }
                 let candidates = self.builder.keys_of(row, &neighbours).collect();
-                neighbours = self.builder.choose(candidates, capacity, &mut workspace.selection);
+                neighbours = self.builder.choose(row, candidates, capacity, &mut workspace.selection);
             }
             out.push((NewList { node: row, level, neighbours }, mended));
         }

@@ -82,7 +82,7 @@ fn relink_upper(builder: &Builder<'_>, graph: &mut GraphBuf, finds: &Finds) {
 fn choose_again(builder: &Builder<'_>, graph: &GraphBuf, node: u32, level: usize, more: &[Key], workspace: &mut Workspace) -> NewList {
     let own: Vec<u32> = graph.view().neighbours(node, level).collect();
     let candidates = builder.keys_of(node, &own).chain(more.iter().copied()).collect();
-    let neighbours = builder.choose(candidates, builder.params.capacity(level), &mut workspace.selection);
+    let neighbours = builder.choose(node, candidates, builder.params.capacity(level), &mut workspace.selection);
     NewList { node, level, neighbours }
 }
 

@@ -1,17 +1,12 @@
-//! The walk: from the entry down to the neighbours of a query.
+//! Search: a walk by coarse codes from the nearest of some seeds, its candidates put in order by whole codes.
 
+use super::blocks::BlocksView;
 use super::candidates::{Key, Pool};
 use super::filtered::Buffers;
 use super::layout::GraphView;
 use super::visited::Visited;
 use crate::codes::{CodeQuery, CodesView};
-use crate::simd::{Kernels, prefetch};
-
-/// Nodes expanded at once: the second one's list and rows are on their way while the first one's are
-/// scored. Two give a little more recall at small `ef` and a few percent more speed than one; three lose.
-const STEP: usize = 2;
-
-type Step = [Option<u32>; STEP];
+use crate::simd::{Kernels, WalkState, WalkTask, prefetch};
 
 /// Memory that searches reuse. One a thread; any graph.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +15,13 @@ pub struct Scratch {
     pool: Pool,
     ids: Vec<u32>,
     distances: Vec<i32>,
+    query: Vec<u8>,
+    seeds: Vec<u32>,
+    state: WalkState,
     found: Vec<(i32, u32)>,
-    pub(super) visits: usize,
+    keys: Vec<Key>,
     pub(super) filtered: Buffers,
+    pub(super) visits: usize,
 }
 
 impl Scratch {
@@ -41,32 +40,111 @@ pub(super) struct Walk<'a> {
     pub(super) codes: &'a CodesView<'a>,
 }
 
-/// The `ef` nearest nodes that the walk finds, as (code distance, node), nearest first, ties by node.
+/// The `ef` nearest nodes that a walk finds, as (code distance, node), nearest first, ties by node. The walk goes over `blocks` where they
+/// are given, and finds the same without.
 ///
 /// # Panics
 ///
-/// When the graph and the codes are not of the same number of rows, or the query was coded for another
-/// number of dimensions.
+/// When the graph, the blocks and the codes are not of the same number of rows, or the query was coded for another number of dimensions.
 pub fn search<'s>(
     kernels: &Kernels,
     graph: &GraphView<'_>,
     codes: &CodesView<'_>,
+    blocks: Option<BlocksView<'_>>,
     query: CodeQuery<'_>,
     ef: usize,
     scratch: &'s mut Scratch,
 ) -> &'s [(i32, u32)] {
     let walk = Walk { kernels, graph: *graph, codes };
-    scratch.visits = 0;
     scratch.found.clear();
-    if let Some(entry) = walk.descend(query, 0, scratch) {
-        walk.nearest(query, 0, entry, ef.min(codes.count()), scratch);
-        let keys = scratch.pool.keys().iter().take(ef);
-        scratch.found.extend(keys.map(|key| (key.distance(), key.node())));
+    scratch.visits = 0;
+    if graph.entry().is_none() || ef == 0 {
+        return &scratch.found;
     }
+    let Scratch { query: coarse, seeds, state, .. } = scratch;
+    codes.params().coarse_query(query.code(), codes.params().row_form(graph.walks_whole()), coarse);
+    match blocks {
+        Some(blocks) => walk.over_blocks(blocks, coarse, ef, state),
+        None => {
+            seeds.clear();
+            seeds.extend(graph.seeds());
+            walk.over_codes(coarse, seeds, ef, state);
+        }
+    }
+    scratch.visits = state.visits;
+    walk.order_by_codes(query, scratch);
     &scratch.found
 }
 
 impl Walk<'_> {
+    fn over_blocks(&self, blocks: BlocksView<'_>, query: &[u8], ef: usize, state: &mut WalkState) {
+        assert_eq!(blocks.nodes() as usize, self.codes.count(), "nodes of the blocks and rows of the codes");
+        let (starts, start_rows) = blocks.seeds();
+        let task = WalkTask {
+            rows: blocks.rows(),
+            stride: blocks.stride(),
+            lists: blocks.lists(),
+            degree: blocks.degree(),
+            nodes: blocks.nodes(),
+            query,
+            starts,
+            start_rows,
+        };
+        self.kernels.walk(self.codes.params().metric(), blocks.form(), &task, ef.min(self.codes.count()), state);
+    }
+
+    /// Walks level 0 over the whole codes as they are stored.
+    pub(super) fn over_codes(&self, query: &[u8], starts: &[u32], ef: usize, state: &mut WalkState) {
+        assert_eq!(self.graph.node_count() as usize, self.codes.count(), "nodes of the graph and rows of the codes");
+        let task = WalkTask {
+            rows: self.codes.rows().bytes(),
+            stride: self.codes.rows().stride(),
+            lists: self.graph.base(),
+            degree: self.graph.capacity(0),
+            nodes: self.graph.node_count(),
+            query,
+            starts,
+            start_rows: &[],
+        };
+        let params = self.codes.params();
+        self.kernels.walk(params.metric(), params.row_form(self.graph.walks_whole()), &task, ef.min(self.codes.count()), state);
+    }
+
+    fn order_by_codes(&self, query: CodeQuery<'_>, scratch: &mut Scratch) {
+        let Scratch { ids, distances, state, found, .. } = scratch;
+        ids.clear();
+        ids.extend(state.pool.keys().iter().map(|key| key.node()));
+        distances.resize(ids.len(), 0);
+        self.codes.rows().prefetch(&ids[..ids.len().min(4)]);
+        self.codes.distances(self.kernels, query, ids, distances);
+        found.extend(distances.iter().copied().zip(ids.iter().copied()));
+        found.sort_unstable();
+    }
+
+    /// The `ef` nearest nodes of `level` that a walk from `start` finds, nearest first, by whole codes: on level 0 the walk goes by coarse ones.
+    pub(super) fn nearest_by_codes<'s>(
+        &self,
+        query: CodeQuery<'_>,
+        level: usize,
+        start: Key,
+        ef: usize,
+        scratch: &'s mut Scratch,
+    ) -> &'s [Key] {
+        scratch.keys.clear();
+        if level > 0 {
+            self.nearest(query, level, start, ef, scratch);
+            scratch.keys.extend(scratch.pool.keys().iter().map(|key| key.unexpanded()));
+            return &scratch.keys;
+        }
+        let form = self.codes.params().row_form(self.graph.walks_whole());
+        self.codes.params().coarse_query(query.code(), form, &mut scratch.query);
+        self.over_codes(&scratch.query, &[start.node()], ef, &mut scratch.state);
+        scratch.found.clear();
+        self.order_by_codes(query, scratch);
+        scratch.keys.extend(scratch.found.iter().map(|(distance, node)| Key::new(*distance, *node)));
+        &scratch.keys
+    }
+
     /// The nearest node that a greedy walk finds above `level`: where the search of `level` begins.
     pub(super) fn descend(&self, query: CodeQuery<'_>, level: usize, scratch: &mut Scratch) -> Option<Key> {
         assert_eq!(self.graph.node_count() as usize, self.codes.count(), "nodes of the graph and rows of the codes");
@@ -82,7 +160,7 @@ impl Walk<'_> {
         Some(nearest)
     }
 
-    /// Fills the pool with the `ef` nearest nodes of `level` that a walk from `start` finds.
+    /// Fills the pool with the `ef` nearest nodes of `level` that a walk by whole codes from `start` finds.
     pub(super) fn nearest(&self, query: CodeQuery<'_>, level: usize, start: Key, ef: usize, scratch: &mut Scratch) {
         scratch.pool.reset(ef);
         scratch.visited.reset(self.codes.count());
@@ -105,32 +183,17 @@ impl Walk<'_> {
 
     /// Walks until every node of the pool is expanded.
     fn expand_all(&self, query: CodeQuery<'_>, level: usize, scratch: &mut Scratch) {
-        loop {
-            let step: Step = std::array::from_fn(|_| scratch.pool.expand());
-            if step[0].is_none() {
-                return;
-            }
-            // Most often what comes after this step, unless a neighbour is nearer.
-            if let Some(next) = scratch.pool.peek() {
-                self.prefetch_list(next);
-            }
-            self.score_neighbours(query, step, level, scratch);
+        while let Some(node) = scratch.pool.expand() {
+            // A place for every neighbour, and one that the last write without effect may take.
+            let room = self.graph.capacity(level) + 1;
+            scratch.visited.take_fresh(self.graph.neighbours(node, level), room, &mut scratch.ids);
+            self.score(query, scratch);
             for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
                 if scratch.pool.insert(Key::new(*distance, *id)) {
                     self.prefetch_list(*id);
                 }
             }
         }
-    }
-
-    /// Collects the neighbours of the nodes of a step that were not seen yet, then scores them in one call.
-    #[inline]
-    fn score_neighbours(&self, query: CodeQuery<'_>, step: Step, level: usize, scratch: &mut Scratch) {
-        // A place for every neighbour, and one that the last write without effect may take.
-        let room = STEP * self.graph.capacity(level) + 1;
-        let neighbours = step.into_iter().flatten().flat_map(|node| self.graph.neighbours(node, level));
-        scratch.visited.take_fresh(neighbours, room, &mut scratch.ids);
-        self.score(query, scratch);
     }
 
     /// Computes the distances of the collected ids.

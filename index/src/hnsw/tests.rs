@@ -1,5 +1,6 @@
 //! What a graph promises: recall, the same bytes everywhere, and sound answers for odd inputs.
 
+mod blocks;
 mod bytes;
 mod filtered;
 mod merging;
@@ -85,7 +86,7 @@ impl Data {
             let scale = if self.datatype == Datatype::U8 { 10.0 } else { 0.05 };
             let query: Vec<f32> = near.iter().map(|v| v + stream.gaussian() * scale).collect();
             let code = self.codes.view().params().encode_query(&query);
-            let found = search(Kernels::detect(), &graph, &self.codes.view(), code.as_query(), ef, &mut scratch);
+            let found = search(Kernels::detect(), &graph, &self.codes.view(), None, code.as_query(), ef, &mut scratch);
             assert!(found.is_sorted());
             recall += recall_at_k(&self.rerank(&query, found, 10), &self.truth(&query, 10, |_| true), 10);
         }
@@ -140,11 +141,11 @@ fn any_number_of_threads_and_any_instruction_set_give_the_same_bytes_and_answers
         }
         let graph = GraphView::parse(&wanted, 1500).unwrap();
         let code = view.params().encode_query(&data.values[7]);
-        let answer = search(Kernels::detect(), &graph, &view, code.as_query(), 20, &mut Scratch::default()).to_vec();
+        let answer = search(Kernels::detect(), &graph, &view, None, code.as_query(), 20, &mut Scratch::default()).to_vec();
         for kernels in Kernels::available() {
             let found = build(kernels, &view, &params, &Threads(2), &|_, _| true).unwrap();
             assert!(found == wanted, "{metric:?} with {kernels:?}");
-            let found = search(kernels, &graph, &view, code.as_query(), 20, &mut Scratch::default()).to_vec();
+            let found = search(kernels, &graph, &view, None, code.as_query(), 20, &mut Scratch::default()).to_vec();
             assert_eq!(found, answer, "{metric:?} with {kernels:?}");
         }
         let other_seed = data.build(&Params { seed: 4, ..params });
@@ -163,7 +164,7 @@ fn graphs_of_few_rows_answer_with_all_of_them() {
         let code = data.codes.view().params().encode_query(&[0.0, 1.0, 0.0, 0.0]);
         let mut scratch = Scratch::default();
         for ef in [0, 1, 100, usize::MAX] {
-            let found = search(Kernels::detect(), &graph, &data.codes.view(), code.as_query(), ef, &mut scratch);
+            let found = search(Kernels::detect(), &graph, &data.codes.view(), None, code.as_query(), ef, &mut scratch);
             let nodes: Vec<u32> = found.iter().map(|hit| hit.1).collect();
             let wanted: Vec<u32> = (0..count.min(ef) as u32).collect();
             assert_eq!(nodes, wanted, "{count} rows, ef {ef}");
@@ -185,7 +186,7 @@ fn equal_rows_and_heavy_duplicates_stay_reachable() {
             let graph = GraphView::parse(&graph, values.len()).unwrap();
             let code = data.codes.view().params().encode_query(&values[1]);
             let mut scratch = Scratch::default();
-            let found = search(Kernels::detect(), &graph, &data.codes.view(), code.as_query(), 50, &mut scratch);
+            let found = search(Kernels::detect(), &graph, &data.codes.view(), None, code.as_query(), 50, &mut scratch);
             let best = flat::scan_codes(Kernels::detect(), &data.codes.view(), code.as_query(), 0..values.len() as u32, |_| true, 1);
             assert_eq!((found.len(), found[0].0), (50, best[0].0), "{name} {metric:?}");
         }

@@ -2,14 +2,14 @@
 
 /// A set of nodes that is cleared at the cost of what was in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Visited {
+pub(crate) struct Visited {
     words: Vec<u64>,
     touched: Vec<u32>,
 }
 
 impl Visited {
     /// Empties the set and makes room for nodes below `count`.
-    pub(super) fn reset(&mut self, count: usize) {
+    pub(crate) fn reset(&mut self, count: usize) {
         if self.touched.len() * 16 > self.words.len() {
             self.words.fill(0);
         } else {
@@ -26,7 +26,7 @@ impl Visited {
     ///
     /// Whether a node is fresh is close to a coin toss, so the loop has no branch on it.
     #[inline]
-    pub(super) fn take_fresh(&mut self, nodes: impl Iterator<Item = u32>, room: usize, fresh: &mut Vec<u32>) {
+    pub(crate) fn take_fresh(&mut self, nodes: impl Iterator<Item = u32>, room: usize, fresh: &mut Vec<u32>) {
         fresh.clear();
         fresh.resize(room, 0);
         let mut count = 0;
@@ -41,8 +41,24 @@ impl Visited {
         self.touched.extend_from_slice(fresh);
     }
 
+    /// Writes those of `nodes` that were not in the set to the front of `fresh`, adds them to the set, and gives their number. `fresh`
+    /// has a place more than there are nodes.
+    #[inline(always)]
+    pub(crate) fn take_fresh_into(&mut self, nodes: impl Iterator<Item = u32>, fresh: &mut [u32]) -> usize {
+        let mut count = 0;
+        for node in nodes {
+            let word = &mut self.words[(node / 64) as usize];
+            let bit = node % 64;
+            fresh[count] = node;
+            count += usize::from(*word >> bit & 1 == 0);
+            *word |= 1 << bit;
+        }
+        self.touched.extend_from_slice(&fresh[..count]);
+        count
+    }
+
     /// Adds one node.
-    pub(super) fn insert(&mut self, node: u32) {
+    pub(crate) fn insert(&mut self, node: u32) {
         self.words[(node / 64) as usize] |= 1 << (node % 64);
         self.touched.push(node);
     }

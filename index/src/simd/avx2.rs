@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
+use super::walk::{self, WalkState, WalkTask, walk_table};
 use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use std::arch::x86_64::*;
 
@@ -12,7 +13,17 @@ pub(super) static KERNELS: Kernels = Kernels {
     code_dot: dots,
     code_sad: sads,
     bits: bits::avx2::estimate,
+    walk: walk_table!(walk),
 };
+
+/// # Safety
+///
+/// AVX2, FMA and F16C are available; the rest as for [`walk::run`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn walk<const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run::<Bytes, M, F>(task, ef, state) }
+}
 
 /// # Safety
 ///
@@ -227,5 +238,61 @@ impl CodeLanes for Bytes {
             let two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
             _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b01>(two)))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles(block: Self::Block) -> (Self::Block, Self::Block) {
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm256_set1_epi8(15);
+            let high = |half| _mm256_and_si256(_mm256_srli_epi16::<4>(half), mask);
+            ([_mm256_and_si256(block[0], mask), _mm256_and_si256(block[1], mask)], [high(block[0]), high(block[1])])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(block: Self::Block) -> Self::Block {
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm256_set1_epi8(127);
+            [_mm256_and_si256(_mm256_srli_epi16::<1>(block[0]), mask), _mm256_and_si256(_mm256_srli_epi16::<1>(block[1]), mask)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn middles(block: Self::Block) -> Self::Block {
+        // No bit crosses into the next byte: each byte is at most 15.
+        // SAFETY: see above.
+        unsafe {
+            let half = _mm256_set1_epi8(4);
+            [_mm256_or_si256(_mm256_slli_epi16::<3>(block[0]), half), _mm256_or_si256(_mm256_slli_epi16::<3>(block[1]), half)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_nibble_products(mut sum: __m256i, row: Self::Block, query: Self::Block) -> __m256i {
+        for half in 0..2 {
+            // Two products of at most 15 x 128 fit 16 bits.
+            // SAFETY: see above.
+            unsafe {
+                let pairs = _mm256_maddubs_epi16(row[half], query[half]);
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(mut sum: __m256i, row: Self::Block, query: Self::Block) -> __m256i {
+        for half in 0..2 {
+            // Two squares of at most 127 fit 16 bits.
+            // SAFETY: see above.
+            unsafe {
+                let difference = _mm256_abs_epi8(_mm256_sub_epi8(row[half], query[half]));
+                let pairs = _mm256_maddubs_epi16(difference, difference);
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            }
+        }
+        sum
     }
 }

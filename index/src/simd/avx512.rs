@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use super::exact::Lanes;
+use super::walk::{self, WalkState, WalkTask, walk_table};
 use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use std::arch::x86_64::*;
 
@@ -12,7 +13,17 @@ pub(super) static KERNELS: Kernels = Kernels {
     code_dot: dots_widened,
     code_sad: sads,
     bits: bits::avx512::estimate,
+    walk: walk_table!(walk_widened),
 };
+
+/// # Safety
+///
+/// AVX-512 F, BW and VL are available; the rest as for [`walk::run`].
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
+unsafe fn walk_widened<const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run::<Widened, M, F>(task, ef, state) }
+}
 
 pub(super) static KERNELS_VNNI: Kernels = Kernels {
     isa: Isa::Avx512,
@@ -21,7 +32,17 @@ pub(super) static KERNELS_VNNI: Kernels = Kernels {
     code_dot: dots_vnni,
     code_sad: sads,
     bits: bits::avx512::estimate,
+    walk: walk_table!(walk_vnni),
 };
+
+/// # Safety
+///
+/// AVX-512 F, BW, VL and VNNI are available; the rest as for [`walk::run`].
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn walk_vnni<const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run::<Vnni, M, F>(task, ef, state) }
+}
 
 /// # Safety
 ///
@@ -192,6 +213,45 @@ impl CodeLanes for Widened {
         // SAFETY: see above.
         unsafe { _mm512_reduce_add_epi32(sum) }
     }
+
+    #[inline(always)]
+    unsafe fn nibbles(block: __m512i) -> (__m512i, __m512i) {
+        // SAFETY: see above.
+        unsafe {
+            let mask = _mm512_set1_epi8(15);
+            (_mm512_and_si512(block, mask), _mm512_and_si512(_mm512_srli_epi16::<4>(block), mask))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(block: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_and_si512(_mm512_srli_epi16::<1>(block), _mm512_set1_epi8(127)) }
+    }
+
+    #[inline(always)]
+    unsafe fn middles(block: __m512i) -> __m512i {
+        // No bit crosses into the next byte: each byte is at most 15.
+        // SAFETY: see above.
+        unsafe { _mm512_or_si512(_mm512_slli_epi16::<3>(block), _mm512_set1_epi8(4)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_nibble_products(sum: __m512i, row: __m512i, query: __m512i) -> __m512i {
+        // Two products of at most 15 x 128 fit 16 bits.
+        // SAFETY: see above.
+        unsafe { _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(row, query), _mm512_set1_epi16(1))) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(sum: __m512i, row: __m512i, query: __m512i) -> __m512i {
+        // Two squares of at most 127 fit 16 bits.
+        // SAFETY: see above.
+        unsafe {
+            let difference = _mm512_abs_epi8(_mm512_sub_epi8(row, query));
+            _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(difference, difference), _mm512_set1_epi16(1)))
+        }
+    }
 }
 
 /// Codes by `vpdpbusd`, which adds four products of an unsigned and a signed byte without saturation.
@@ -237,6 +297,39 @@ impl CodeLanes for Vnni {
     unsafe fn total(sum: __m512i) -> i32 {
         // SAFETY: see above.
         unsafe { Widened::total(sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles(block: __m512i) -> (__m512i, __m512i) {
+        // SAFETY: see above.
+        unsafe { Widened::nibbles(block) }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(block: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { Widened::halves(block) }
+    }
+
+    #[inline(always)]
+    unsafe fn middles(block: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { Widened::middles(block) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_nibble_products(sum: __m512i, row: __m512i, query: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_dpbusd_epi32(sum, row, query) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(sum: __m512i, row: __m512i, query: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe {
+            let difference = _mm512_abs_epi8(_mm512_sub_epi8(row, query));
+            _mm512_dpbusd_epi32(sum, difference, difference)
+        }
     }
 }
 

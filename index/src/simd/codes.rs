@@ -28,6 +28,16 @@ pub(super) trait CodeLanes {
     /// Adds |row byte - query byte|, exactly.
     unsafe fn add_differences(sum: Self::Sum, row: Self::Block, query: Self::Block) -> Self::Sum;
     unsafe fn total(sum: Self::Sum) -> i32;
+    /// The lower four bits of each byte, and the upper four.
+    unsafe fn nibbles(block: Self::Block) -> (Self::Block, Self::Block);
+    /// Half of each byte, rounded down.
+    unsafe fn halves(block: Self::Block) -> Self::Block;
+    /// Eight times each byte of at most 15, and four: the middle of what its four bits stand for, in seven bits.
+    unsafe fn middles(block: Self::Block) -> Self::Block;
+    /// Adds (row byte of at most 15) x (signed query byte), exactly.
+    unsafe fn add_nibble_products(sum: Self::Sum, row: Self::Block, query: Self::Block) -> Self::Sum;
+    /// Adds (row byte - query byte) squared, both at most 127, exactly.
+    unsafe fn add_squares(sum: Self::Sum, row: Self::Block, query: Self::Block) -> Self::Sum;
 }
 
 /// What a block of the query and a block of a row add to a sum.

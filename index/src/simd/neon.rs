@@ -4,6 +4,7 @@
 use super::exact::Lanes;
 #[cfg(not(target_arch = "aarch64"))]
 use super::neon_emulated::*;
+use super::walk::{self, WalkState, WalkTask, walk_table};
 use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use half::f16;
 #[cfg(target_arch = "aarch64")]
@@ -16,7 +17,17 @@ pub(super) static KERNELS: Kernels = Kernels {
     code_dot: dots,
     code_sad: sads,
     bits: bits::neon::estimate,
+    walk: walk_table!(walk),
 };
+
+/// # Safety
+///
+/// NEON is available; the rest as for [`walk::run`].
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
+unsafe fn walk<const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run::<Bytes, M, F>(task, ef, state) }
+}
 
 /// # Safety
 ///
@@ -225,5 +236,50 @@ impl CodeLanes for Bytes {
     unsafe fn total(sum: int32x4_t) -> i32 {
         // SAFETY: see above.
         unsafe { vaddvq_s32(sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles(block: Self::Block) -> (Self::Block, Self::Block) {
+        // SAFETY: see above.
+        unsafe { (block.map(|part| vandq_u8(part, vdupq_n_u8(15))), block.map(|part| vshrq_n_u8::<4>(part))) }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(block: Self::Block) -> Self::Block {
+        // SAFETY: see above.
+        unsafe { block.map(|part| vshrq_n_u8::<1>(part)) }
+    }
+
+    #[inline(always)]
+    unsafe fn middles(block: Self::Block) -> Self::Block {
+        // SAFETY: see above.
+        unsafe { block.map(|part| vorrq_u8(vshlq_n_u8::<3>(part), vdupq_n_u8(4))) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_nibble_products(mut sum: int32x4_t, row: Self::Block, query: Self::Block) -> int32x4_t {
+        for part in 0..4 {
+            // Two products of at most 15 x 128 fit 16 bits.
+            // SAFETY: see above.
+            unsafe {
+                let (row, query) = (vreinterpretq_s8_u8(row[part]), vreinterpretq_s8_u8(query[part]));
+                sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(row), vget_low_s8(query)));
+                sum = vpadalq_s16(sum, vmull_high_s8(row, query));
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(mut sum: int32x4_t, row: Self::Block, query: Self::Block) -> int32x4_t {
+        for part in 0..4 {
+            // SAFETY: see above.
+            unsafe {
+                let difference = vreinterpretq_s8_u8(vabdq_u8(row[part], query[part]));
+                sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(difference), vget_low_s8(difference)));
+                sum = vpadalq_s16(sum, vmull_high_s8(difference, difference));
+            }
+        }
+        sum
     }
 }

@@ -48,6 +48,7 @@ lanes! {
 
     vabdq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane].abs_diff(b[lane]);
     vandq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane] & b[lane];
+    vorrq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane] | b[lane];
     veorq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane] ^ b[lane];
     vqtbl1q_u8(table: uint8x16_t, at: uint8x16_t) -> uint8x16_t = |lane| table.get(usize::from(at[lane])).copied().unwrap_or(0);
 
@@ -58,6 +59,9 @@ lanes! {
     vaddw_high_u8(sum: uint16x8_t, a: uint8x16_t) -> uint16x8_t = |lane| sum[lane].wrapping_add(u16::from(a[lane + 8]));
     vmlal_s16(sum: int32x4_t, a: int16x4_t, b: int16x4_t) -> int32x4_t = |lane| sum[lane].wrapping_add(i32::from(a[lane]) * i32::from(b[lane]));
     vmlal_high_s16(sum: int32x4_t, a: int16x8_t, b: int16x8_t) -> int32x4_t = |lane| sum[lane].wrapping_add(i32::from(a[lane + 4]) * i32::from(b[lane + 4]));
+    vmull_s8(a: int8x8_t, b: int8x8_t) -> int16x8_t = |lane| i16::from(a[lane]) * i16::from(b[lane]);
+    vmull_high_s8(a: int8x16_t, b: int8x16_t) -> int16x8_t = |lane| i16::from(a[lane + 8]) * i16::from(b[lane + 8]);
+    vpadalq_s16(sum: int32x4_t, a: int16x8_t) -> int32x4_t = |lane| sum[lane].wrapping_add(i32::from(a[2 * lane]) + i32::from(a[2 * lane + 1]));
     vpaddlq_u8(a: uint8x16_t) -> uint16x8_t = |lane| u16::from(a[2 * lane]) + u16::from(a[2 * lane + 1]);
     vpadalq_u16(sum: uint32x4_t, a: uint16x8_t) -> uint32x4_t = |lane| sum[lane].wrapping_add(u32::from(a[2 * lane]) + u32::from(a[2 * lane + 1]));
 
@@ -89,6 +93,11 @@ pub(super) unsafe fn vshrq_n_u8<const N: i32>(a: uint8x16_t) -> uint8x16_t {
 /// # Safety
 ///
 /// None is needed here: the real one may only run where NEON is.
+#[inline(always)]
+pub(super) unsafe fn vshlq_n_u8<const N: i32>(a: uint8x16_t) -> uint8x16_t {
+    a.map(|lane| lane << N)
+}
+
 #[inline(always)]
 pub(super) unsafe fn vget_lane_f32<const LANE: i32>(a: float32x2_t) -> f32 {
     a[LANE as usize]

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "implements the traits of the kernels, whose loads are raw")]
 
 use super::exact::{LANES, Lanes};
+use super::walk::{self, WalkState, WalkTask, walk_table};
 use super::{CODE_ALIGN, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
 use half::f16;
 
@@ -12,7 +13,16 @@ pub(super) static KERNELS: Kernels = Kernels {
     code_dot: codes::dots::<Bytes>,
     code_sad: codes::sads::<Bytes>,
     bits: bits::scalar::estimate,
+    walk: walk_table!(walk),
 };
+
+/// # Safety
+///
+/// Nothing is asked of the CPU; the rest as for [`walk::run`].
+unsafe fn walk<const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run::<Bytes, M, F>(task, ef, state) }
+}
 
 /// # Safety
 ///
@@ -134,5 +144,30 @@ impl CodeLanes for Bytes {
     #[inline(always)]
     unsafe fn total(sum: i32) -> i32 {
         sum
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles(block: Self::Block) -> (Self::Block, Self::Block) {
+        (block.map(|byte| byte & 15), block.map(|byte| byte >> 4))
+    }
+
+    #[inline(always)]
+    unsafe fn halves(block: Self::Block) -> Self::Block {
+        block.map(|byte| byte >> 1)
+    }
+
+    #[inline(always)]
+    unsafe fn middles(block: Self::Block) -> Self::Block {
+        block.map(|byte| byte * 8 + 4)
+    }
+
+    #[inline(always)]
+    unsafe fn add_nibble_products(sum: i32, row: Self::Block, query: Self::Block) -> i32 {
+        sum + row.iter().zip(&query).map(|(c, q)| i32::from(*c) * i32::from(q.cast_signed())).sum::<i32>()
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(sum: i32, row: Self::Block, query: Self::Block) -> i32 {
+        sum + row.iter().zip(&query).map(|(c, q)| i32::from(c.abs_diff(*q)).pow(2)).sum::<i32>()
     }
 }

@@ -30,7 +30,7 @@ fn use_it(data: &Data, bytes: &[u8]) {
     let view = data.codes.view();
     let code = view.params().encode_query(&data.values[3]);
     let mut scratch = Scratch::default();
-    search(Kernels::detect(), &graph, &view, code.as_query(), 20, &mut scratch);
+    search(Kernels::detect(), &graph, &view, None, code.as_query(), 20, &mut scratch);
     let wanted = Wanted { accept: |row| row % 3 == 0, ef: 20, ef_min: 5, visits_max: 1000 };
     search_filtered(Kernels::detect(), &graph, &view, code.as_query(), &wanted, &mut scratch);
     assert!(check(&graph).reachable >= 1, "the entry at least");
@@ -126,9 +126,9 @@ fn the_bytes_of_a_graph_of_two_rows_are_these() {
     let graph = data.build(&Params { m: 16, m0: 16, ..Params::default() });
     let words: Vec<u32> = graph.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
     let free = u32::MAX;
-    // version, nodes, m0, m, entry, highest level, upper nodes, upper lists, then zeros
-    assert_eq!(words[..8], [1, 2, 16, 16, words[4], 0, 0, 0]);
-    assert!(words[4] < 2 && words[8..16] == [0; 8]);
+    // version, nodes, m0, m, entry, highest level, upper nodes, upper lists, walk, then zeros
+    assert_eq!(words[..8], [2, 2, 16, 16, words[4], 0, 0, 0]);
+    assert!(words[4] < 2 && words[8] == 1 && words[9..16] == [0; 7]);
     // one list a node, then the number of upper lists, then zeros up to the empty last section
     assert_eq!(words[16..18], [1, free]);
     assert_eq!(words[32..34], [0, free]);
