@@ -32,8 +32,17 @@ pub(super) static KERNELS_VNNI: Kernels = Kernels {
     code_dot: dots_vnni,
     code_sad: sads,
     bits: bits::avx512::estimate,
-    walk: walk_table!(walk_vnni),
+    walk: walk_table!(walk_vnni, walk_packed_vnni),
 };
+
+/// # Safety
+///
+/// AVX-512 F, BW, VL and VNNI are available; the rest as for [`walk::run`].
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn walk_packed_vnni<const M: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::run_unrolled::<Vnni, M>(task, ef, state) }
+}
 
 /// # Safety
 ///

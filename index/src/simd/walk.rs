@@ -80,14 +80,25 @@ impl WalkTask<'_> {
 /// The instruction set of `C` is available, and [`WalkTask::check`] passed.
 #[inline(always)]
 pub(super) unsafe fn run<C: CodeLanes, const M: u8, const F: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
-    // SAFETY: the caller's promises are the same. Known numbers of blocks unroll.
+    // SAFETY: the caller's promises are the same.
+    unsafe { walk::<C, M, F, 0>(task, ef, state) }
+}
+
+/// As [`run`] over packed rows, with loops of their own for usual numbers of dimensions: up to 128, 256, 384 and 768.
+///
+/// # Safety
+///
+/// As for [`run`].
+#[inline(always)]
+pub(super) unsafe fn run_unrolled<C: CodeLanes, const M: u8>(task: &WalkTask<'_>, ef: usize, state: &mut WalkState) {
+    // SAFETY: the caller's promises are the same; the number of blocks is that of the rows.
     unsafe {
-        match (F == PACKED, task.stride / CODE_ALIGN) {
-            (true, 1) => walk::<C, M, F, 1>(task, ef, state),
-            (true, 2) => walk::<C, M, F, 2>(task, ef, state),
-            (true, 3) => walk::<C, M, F, 3>(task, ef, state),
-            (true, 6) => walk::<C, M, F, 6>(task, ef, state),
-            _ => walk::<C, M, F, 0>(task, ef, state),
+        match task.stride / CODE_ALIGN {
+            1 => walk::<C, M, PACKED, 1>(task, ef, state),
+            2 => walk::<C, M, PACKED, 2>(task, ef, state),
+            3 => walk::<C, M, PACKED, 3>(task, ef, state),
+            6 => walk::<C, M, PACKED, 6>(task, ef, state),
+            _ => walk::<C, M, PACKED, 0>(task, ef, state),
         }
     }
 }
@@ -224,13 +235,20 @@ unsafe fn step<C: CodeLanes, const M: u8, const F: u8>(sum: C::Sum, codes: C::Bl
     }
 }
 
-/// The nine walks over (metric, form of rows), in the order of the enums.
+/// The nine walks over (metric, form of rows), in the order of the enums; packed rows may have walks of their own.
 macro_rules! walk_table {
     ($walk:ident) => {
         [
             [$walk::<0, 0>, $walk::<0, 1>, $walk::<0, 2>],
             [$walk::<1, 0>, $walk::<1, 1>, $walk::<1, 2>],
             [$walk::<2, 0>, $walk::<2, 1>, $walk::<2, 2>],
+        ]
+    };
+    ($walk:ident, $packed:ident) => {
+        [
+            [$packed::<0>, $walk::<0, 1>, $walk::<0, 2>],
+            [$packed::<1>, $walk::<1, 1>, $walk::<1, 2>],
+            [$packed::<2>, $walk::<2, 1>, $walk::<2, 2>],
         ]
     };
 }
