@@ -8,6 +8,7 @@
 
 pub mod accepted;
 pub mod addresses;
+pub mod blocks;
 pub mod build;
 pub mod deletes;
 pub mod graph;

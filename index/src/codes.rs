@@ -55,7 +55,7 @@ pub const VERSION: u32 = 1;
 impl CodeParams {
     /// Chooses the range from a sample of stored rows, the same for the same rows in the same order.
     ///
-    /// The range is the one that loses least (squared error of clipping and rounding) over the sample.
+    /// The range is the one that loses least over the sample: squared error of clipping and rounding to whole codes and to their upper halves.
     /// Values that are not finite are left out; an empty sample gives a usable range around zero.
     ///
     /// # Panics

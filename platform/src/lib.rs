@@ -1,11 +1,12 @@
 //! The outside world behind one door each, and a simulated twin of every door.
 //!
-//! Files ([`fs`]), time ([`clock`]), randomness ([`random`]), the process and its surroundings
+//! Files ([`fs`]), memory ([`memory`]), time ([`clock`]), randomness ([`random`]), the process and its surroundings
 //! ([`process`]) and object stores ([`object_store`]). Everything above takes a [`World`], so the
 //! same code runs on a real machine and inside a simulation ([`sim`]) in which one seed is one run.
 
 pub mod clock;
 pub mod fs;
+pub mod memory;
 pub mod object_store;
 pub mod process;
 pub mod random;

@@ -8,7 +8,7 @@ use crate::ids::{CommitTime, Lsn, PointId};
 use crate::log::{LogMap, PayloadCache};
 use crate::manifest::Manifest;
 use crate::payload::field_index::FieldIndex;
-use crate::schema::{Distance, Numbers, Schema, VectorSchema};
+use crate::schema::{Distance, Memory, Numbers, Schema, VectorSchema};
 use crate::segment::{Segment, VectorPart, VectorSource};
 use crate::tail::{Tail, TailRecord};
 
@@ -85,6 +85,7 @@ pub fn vector_part(vector: &VectorSchema) -> VectorPart {
         datatype: vector.datatype.datatype(),
         metric: vector.distance.metric(),
         normalise_codes: vector.distance == Distance::Cosine && vector.datatype == Numbers::U8,
+        blocks: vector.index.memory == Memory::Fast,
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use index::Bitmap;
 
 use super::addresses::Addresses;
+use super::blocks::WalkBlocks;
 use super::graph::Graph;
 use super::marks::{DEAD_AT_MANIFEST, PartMarks};
 use super::meta::{ObjectMeta, SegmentKind, SegmentMeta};
@@ -30,6 +31,8 @@ pub struct Segment {
 struct VectorObjects {
     codes: Option<Arc<Codes>>,
     graph: Option<Arc<Graph>>,
+    /// Of the graph and the codes.
+    blocks: Arc<WalkBlocks>,
 }
 
 impl Segment {
@@ -200,6 +203,12 @@ impl Segment {
         self.vectors.get(part as usize)?.graph.as_deref()
     }
 
+    /// Gives the walk blocks of a vector part, made or not; `None` when the segment does not have the part.
+    #[must_use]
+    pub fn walk_blocks(&self, part: u32) -> Option<&WalkBlocks> {
+        self.vectors.get(part as usize).map(|vector| &*vector.blocks)
+    }
+
     /// Marks a part of a row as ended by the record at an LSN; says whether it was alive until now.
     ///
     /// # Panics
@@ -325,7 +334,10 @@ fn add_vector_object(vectors: &mut [VectorObjects], object: &ObjectMeta, bytes: 
     })?;
     match object.role {
         Role::Codes => place.codes = Some(Arc::new(Codes::open(bytes, object.id, object.part, rows)?)),
-        _ => place.graph = Some(Arc::new(Graph::open(bytes, object.id, object.part)?)),
+        _ => {
+            place.graph = Some(Arc::new(Graph::open(bytes, object.id, object.part)?));
+            place.blocks = Arc::default();
+        }
     }
     Ok(())
 }

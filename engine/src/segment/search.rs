@@ -5,7 +5,7 @@ mod plan;
 
 use index::codes::CodesView;
 use index::flat::{self, IdScan};
-use index::hnsw::{GraphView, Wanted};
+use index::hnsw::{BlocksView, GraphView, Wanted};
 use index::{Bitmap, Kernels, QueryCode, hnsw};
 
 use super::Segment;
@@ -116,7 +116,7 @@ pub fn search_part(
         };
         return Ok(exact.into_hits());
     };
-    let coded = Coded::new(&search, ef.max(ctx.k))?;
+    let coded = Coded::new(&search, ctx.k, ef)?;
     match ctx.among {
         None if coded.find_living(ctx.lsn_end, walk, rows) => exact.add_sorted(rows)?,
         None => coded.find_among(&Accepted::new(segment.visible(part, ctx.lsn_end)), (walk, scan, rows), &mut exact)?,
@@ -143,7 +143,7 @@ pub fn search_undecided(
     let (Some(ef), Some(sure), Some(_)) = (ctx.ef, ctx.among, segment.graph(part)) else { return Ok(None) };
     let SearchScratch { walk, rows, addresses, distances, .. } = ctx.scratch;
     rows.clear();
-    let coded = Coded::new(&search, ef.max(ctx.k))?;
+    let coded = Coded::new(&search, ctx.k, ef)?;
     let facts = coded.facts(sure.count().saturating_add(undecided.likely));
     let passes = |node: u32| {
         let row = coded.nodes.row(node);
@@ -195,17 +195,18 @@ struct Coded<'a> {
     graph: Option<GraphView<'a>>,
     view: CodesView<'a>,
     code: QueryCode,
+    k: usize,
     ef: usize,
 }
 
 impl<'a> Coded<'a> {
-    fn new(search: &Search<'a>, ef: usize) -> Result<Self> {
+    fn new(search: &Search<'a>, k: usize, ef: usize) -> Result<Self> {
         let codes = search.segment.codes(search.part).ok_or_else(|| Error::internal("a part without codes has no nodes"))?;
         let nodes = codes.nodes()?;
         let view = codes_view(nodes, search.spec)?;
         let code = view.params().encode_query(search.query);
         let graph = search.segment.graph(search.part).map(|graph| graph.view(nodes)).transpose()?;
-        Ok(Coded { search: *search, nodes, graph, view, code, ef })
+        Ok(Coded { search: *search, nodes, graph, view, code, k, ef: ef.max(k) })
     }
 
     fn facts(&self, matches: u32) -> Facts {
@@ -234,12 +235,26 @@ impl<'a> Coded<'a> {
         let dead = u64::from(nodes.saturating_sub(segment.live(part)));
         let width = match dead {
             0 => self.ef,
-            _ if dead * 5 <= u64::from(nodes) => self.ef.saturating_add(self.ef / 2 + 8),
+            // Twice their share, because they may be near each other.
+            _ if dead * 5 <= u64::from(nodes) => self.ef.saturating_add((self.ef as u64 * 2 * dead).div_ceil(u64::from(nodes)) as usize),
             _ => return false,
         };
-        let found = hnsw::search(kernels, graph, &self.view, None, self.code.as_query(), width, walk);
-        rows.extend(found.iter().filter(|found| sees(found.1)).take(self.ef).map(|found| self.nodes.row(found.1)));
-        rows.len() >= self.ef.min(nodes as usize)
+        let found = hnsw::search(kernels, graph, &self.view, self.blocks(), self.code.as_query(), width, walk);
+        let compared = self.compared();
+        rows.extend(found.iter().filter(|found| sees(found.1)).take(compared).map(|found| self.nodes.row(found.1)));
+        rows.len() >= compared.min(nodes as usize)
+    }
+
+    /// Gives how many candidates of a walk, best first by whole codes, are compared exactly: whole codes seldom misplace a neighbour by more.
+    fn compared(&self) -> usize {
+        (self.k + (self.k / 2).max(5) + self.ef / 16).min(self.ef)
+    }
+
+    /// Gives what the walk goes over instead of the objects as they are stored.
+    fn blocks(&self) -> Option<BlocksView<'a>> {
+        let Search { segment, part, spec, .. } = self.search;
+        let blocks = segment.walk_blocks(part).filter(|_| spec.blocks)?;
+        blocks.for_walk(self.graph.as_ref()?, &self.view)
     }
 
     /// Finds candidates among some rows and compares them.
@@ -277,7 +292,7 @@ impl<'a> Coded<'a> {
     fn walk_plainly(&self, width: usize, accepted: &Bitmap, enough: usize, walk: &mut hnsw::Scratch, rows: &mut Vec<u32>) -> bool {
         rows.clear();
         let Some(graph) = &self.graph else { return false };
-        let found = hnsw::search(self.search.kernels, graph, &self.view, None, self.code.as_query(), width, walk);
+        let found = hnsw::search(self.search.kernels, graph, &self.view, self.blocks(), self.code.as_query(), width, walk);
         rows.extend(found.iter().filter(|found| accepted.get(found.1)).map(|found| self.nodes.row(found.1)));
         rows.len() >= enough
     }

@@ -52,7 +52,7 @@ pub fn clustered(stream: &mut Stream, count: usize, dim: usize) -> Vec<Vec<f32>>
 
 /// A part of `dim` floats under L2.
 pub fn floats(dim: usize) -> VectorPart {
-    VectorPart { dim, datatype: Datatype::F32, metric: Metric::L2, normalise_codes: false }
+    VectorPart { dim, datatype: Datatype::F32, metric: Metric::L2, normalise_codes: false, blocks: true }
 }
 
 /// Draws ids in order, so that the same builds give the same bytes.
@@ -102,7 +102,7 @@ pub fn simple_rows(source: &mut Vectors, spec: &VectorPart, vectors: &[Vec<f32>]
 /// Rows with UUIDs and integers, two vectors of which rows lack one or the other.
 pub fn mixed_segment(count: usize) -> (SegmentMeta, Objects, Vectors, Vec<VectorPart>) {
     let mut stream = Stream::new(5);
-    let specs = vec![floats(8), VectorPart { dim: 12, datatype: Datatype::F16, metric: Metric::Dot, normalise_codes: false }];
+    let specs = vec![floats(8), VectorPart { dim: 12, datatype: Datatype::F16, metric: Metric::Dot, normalise_codes: false, blocks: true }];
     let mut source = Vectors::default();
     let rows = (0..count)
         .map(|number| {

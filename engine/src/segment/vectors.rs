@@ -29,6 +29,8 @@ pub struct VectorPart {
     /// Vectors are compared by cosine but stored as given (u8): codes are of the normalised vector, and exact distances are divided by
     /// the norm of the stored one.
     pub normalise_codes: bool,
+    /// Searches may keep copies of codes and lists in memory that walks are faster over.
+    pub blocks: bool,
 }
 
 impl VectorPart {

@@ -157,8 +157,8 @@ pub fn segment() -> &'static Parts {
 
 fn make_segment() -> Parts {
     let specs = vec![
-        VectorPart { dim: 8, datatype: Datatype::F32, metric: Metric::L2, normalise_codes: false },
-        VectorPart { dim: 4, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true },
+        VectorPart { dim: 8, datatype: Datatype::F32, metric: Metric::L2, normalise_codes: false, blocks: true },
+        VectorPart { dim: 4, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true, blocks: true },
     ];
     let (mut stream, mut source) = (Stream::new(2), Vectors::default());
     let mut fields = FieldIndexBuilder::new(&FieldPath::parse("tag").expect("a path"), FieldType::Keyword, ROWS);

@@ -53,11 +53,16 @@ pub(super) fn range(metric: Metric, values: &[f32]) -> (f32, f32) {
     best.map_or((0.0, 1.0), |(_, centre, step)| (centre, step))
 }
 
+/// What an error of whole codes counts for beside one of their upper halves: halves only choose candidates, whole codes put them in order.
+const WHOLE_WEIGHT: f64 = 16.0;
+
+/// What whole codes and their upper halves, which walks compare, lose.
 fn squared_error(values: &[f32], centre: f32, step: f32) -> f64 {
     let error = |value: &f32| {
         let code = ((value - centre) / step).round().clamp(-HALF_STEPS, HALF_STEPS);
-        let lost = f64::from(value - (centre + code * step));
-        lost * lost
+        let upper = (code / 16.0).floor() * 16.0 + 8.0;
+        let lost = |code: f32| f64::from(value - (centre + code * step)).powi(2);
+        WHOLE_WEIGHT * lost(code) + lost(upper)
     };
     values.iter().map(error).sum()
 }

@@ -22,11 +22,11 @@ fn kinds() -> Vec<(VectorPart, bool)> {
     let mut kinds = Vec::new();
     for metric in Metric::ALL {
         for datatype in Datatype::ALL {
-            kinds.push((VectorPart { dim: 24, datatype, metric, normalise_codes: false }, false));
+            kinds.push((VectorPart { dim: 24, datatype, metric, normalise_codes: false, blocks: true }, false));
         }
     }
-    kinds.push((VectorPart { dim: 24, datatype: Datatype::F16, metric: Metric::Dot, normalise_codes: false }, true));
-    kinds.push((VectorPart { dim: 24, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true }, true));
+    kinds.push((VectorPart { dim: 24, datatype: Datatype::F16, metric: Metric::Dot, normalise_codes: false, blocks: true }, true));
+    kinds.push((VectorPart { dim: 24, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true, blocks: true }, true));
     kinds
 }
 
@@ -195,7 +195,7 @@ fn named_vectors_that_rows_lack_are_not_found() {
 
 #[test]
 fn the_zero_vector_scores_nothing_under_cosine_of_bytes() {
-    let spec = VectorPart { dim: 3, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true };
+    let spec = VectorPart { dim: 3, datatype: Datatype::U8, metric: Metric::Dot, normalise_codes: true, blocks: true };
     let mut source = Vectors::default();
     let vectors = [vec![0.0; 3], vec![200.0, 0.0, 0.0], vec![1.0, 0.0, 0.0], vec![0.0, 9.0, 0.0]];
     let rows = testing::simple_rows(&mut source, &spec, &vectors);
