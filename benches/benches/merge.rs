@@ -63,7 +63,7 @@ impl Set {
         let (codes, mut scratch) = (self.codes.view(), Scratch::default());
         let recall = |(query, truth): &(Vec<f32>, Vec<u32>)| {
             let coded = codes.params().encode_query(query);
-            let found = hnsw::search(self.kernels, &view, &codes, coded.as_query(), EF, &mut scratch);
+            let found = hnsw::search(self.kernels, &view, &codes, None, coded.as_query(), EF, &mut scratch);
             let candidates = found.iter().map(|(_, id)| (*id, self.rows.row(*id)));
             let nearest = flat::search(self.kernels, self.rows.metric, self.rows.datatype, query, candidates, TOP);
             recall_at_k(&nearest.into_iter().map(|(_, id)| id).collect::<Vec<u32>>(), truth, TOP)
