@@ -12,21 +12,10 @@ mod lanes;
 mod train;
 
 use crate::metric::{Datatype, Metric};
-use crate::simd::{CodeRows, Kernels, ZERO_CODE, code_stride};
+use crate::simd::{CodeRows, Kernels, ROW_NUMBERS, ZERO_CODE, code_stride};
 
 /// Rows that one kernel call scores.
-const BLOCK: usize = 256;
-
-/// The numbers of the rows of a block.
-const BLOCK_IDS: [u32; BLOCK] = {
-    let mut ids = [0; BLOCK];
-    let mut at = 0;
-    while at < BLOCK {
-        ids[at] = at as u32;
-        at += 1;
-    }
-    ids
-};
+const BLOCK: usize = ROW_NUMBERS.len();
 
 /// Steps from the centre to each end of a range.
 const HALF_STEPS: f32 = 127.0;
@@ -179,8 +168,8 @@ impl BoundedQuery<'_> {
             let (count, first) = (rows.count(), number * BLOCK);
             let (distances, estimates) = (&mut distances[..count], &mut estimates[..count]);
             match codes.metric {
-                Metric::Manhattan => kernels.code_sads(&self.code, rows, &BLOCK_IDS[..count], distances),
-                Metric::Dot | Metric::L2 => kernels.code_dots(&self.code, rows, &BLOCK_IDS[..count], distances),
+                Metric::Manhattan => kernels.code_sads(&self.code, rows, &ROW_NUMBERS[..count], distances),
+                Metric::Dot | Metric::L2 => kernels.code_dots(&self.code, rows, &ROW_NUMBERS[..count], distances),
             }
             for (estimate, distance) in estimates.iter_mut().zip(distances.iter()) {
                 *estimate = self.base + self.unit * *distance as f32;

@@ -1,15 +1,15 @@
 //! Exact search: the product for few rows, and the oracle that every index is compared with.
 
 mod ids;
+mod scan;
 
 pub use ids::IdScan;
+pub use scan::scan_codes;
 
-use crate::codes::{CodeQuery, CodesView};
 use crate::metric::{Datatype, Metric};
 use crate::simd::Kernels;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::ops::Range;
 
 /// A distance under IEEE total order, so that NaN sorts last instead of breaking the order.
 #[derive(Clone, Copy, Debug)]
@@ -142,37 +142,6 @@ pub fn search<'a, K: Ord + Copy>(
         kernels.distance_many(metric, datatype, query, &batch, out);
         for (distance, key) in out.iter().zip(&keys) {
             top.push(*distance, *key);
-        }
-    }
-    top.into_sorted()
-}
-
-/// The `ef` rows of `rows` that are nearest by code distance among those that `accept` takes, as
-/// (code distance, row), nearest first; ties go to the smaller row.
-///
-/// # Panics
-///
-/// When `rows` ends beyond the codes, or the query was coded for another number of dimensions.
-#[must_use]
-pub fn scan_codes(
-    kernels: &Kernels,
-    codes: &CodesView<'_>,
-    query: CodeQuery<'_>,
-    rows: Range<u32>,
-    mut accept: impl FnMut(u32) -> bool,
-    ef: usize,
-) -> Vec<(i32, u32)> {
-    let mut top: TopK<u32, i32> = TopK::new(ef);
-    let mut distances = [0; BATCH];
-    let mut ids = Vec::with_capacity(BATCH);
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        ids.clear();
-        ids.extend(rows.by_ref().filter(|row| accept(*row)).take(BATCH));
-        let out = &mut distances[..ids.len()];
-        codes.distances(kernels, query, &ids, out);
-        for (distance, id) in out.iter().zip(&ids) {
-            top.push(*distance, *id);
         }
     }
     top.into_sorted()

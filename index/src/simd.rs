@@ -11,6 +11,7 @@
 #![expect(unsafe_code, reason = "kernels are called through pointers that need their instruction set")]
 
 use crate::metric::{Datatype, MAX_DIMS, Metric};
+use std::ops::Range;
 use std::str::FromStr;
 
 #[cfg(target_arch = "x86_64")]
@@ -36,6 +37,17 @@ pub const ZERO_CODE: u8 = 128;
 
 /// Code rows begin at multiples of this many bytes: one cache line, one widest register.
 pub const CODE_ALIGN: usize = 64;
+
+/// The numbers of rows in their order, for kernel calls over rows that follow each other.
+pub(crate) const ROW_NUMBERS: [u32; 256] = {
+    let mut numbers = [0; 256];
+    let mut at = 0;
+    while at < numbers.len() {
+        numbers[at] = at as u32;
+        at += 1;
+    }
+    numbers
+};
 
 /// Bytes from one code row to the next.
 #[must_use]
@@ -125,6 +137,16 @@ impl<'a> CodeRows<'a> {
     #[must_use]
     pub fn row(&self, id: u32) -> &'a [u8] {
         &self.bytes[id as usize * self.stride..][..self.stride]
+    }
+
+    /// The rows `range` as rows of their own, numbered from 0.
+    ///
+    /// # Panics
+    ///
+    /// When the range ends beyond the rows.
+    #[must_use]
+    pub fn part(&self, range: Range<u32>) -> CodeRows<'a> {
+        CodeRows { bytes: &self.bytes[range.start as usize * self.stride..range.end as usize * self.stride], stride: self.stride }
     }
 
     /// Asks the CPU to bring the beginnings of rows near; it follows a long row by itself.

@@ -3,6 +3,7 @@
 use super::CodeParams;
 use crate::metric::Metric;
 use crate::simd::{CodeRows, Kernels};
+use std::ops::Range;
 
 /// One side of a code distance: a padded code row and its term.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,17 @@ impl<'a> CodesView<'a> {
             }
             (_, false) => out.iter_mut().for_each(|distance| *distance = -*distance),
         }
+    }
+
+    /// Gives the rows `range` as codes of their own, numbered from 0.
+    ///
+    /// # Panics
+    ///
+    /// When the range ends beyond the codes.
+    #[must_use]
+    pub fn part(&self, range: Range<u32>) -> CodesView<'a> {
+        let terms = if self.terms.is_empty() { self.terms } else { &self.terms[range.start as usize * 4..range.end as usize * 4] };
+        CodesView { terms, rows: self.rows.part(range), ..*self }
     }
 
     #[inline]
