@@ -49,13 +49,15 @@ pub enum Role {
     Codes,
     /// The graph over those codes.
     Graph,
+    /// Inverted lists of 1-bit codes of one part of a segment.
+    Ivf,
     /// Rows of all segments that are dead at a manifest's covered LSN.
     Deletes,
 }
 
 impl Role {
     /// Every role, in the order of the documented table.
-    pub const ALL: [Role; 5] = [Role::Rows, Role::Addresses, Role::Codes, Role::Graph, Role::Deletes];
+    pub const ALL: [Role; 6] = [Role::Rows, Role::Addresses, Role::Codes, Role::Graph, Role::Ivf, Role::Deletes];
 
     /// Names the role as it stands in manifests.
     #[must_use]
@@ -82,6 +84,7 @@ impl Role {
             Role::Addresses => ("addresses", *b"VECADDR\0"),
             Role::Codes => ("codes", *b"VECCODE\0"),
             Role::Graph => ("graph", *b"VECGRPH\0"),
+            Role::Ivf => ("ivf", *b"VECIVFL\0"),
             Role::Deletes => ("deletes", *b"VECDELS\0"),
         }
     }

@@ -1,7 +1,7 @@
 //! Segments: immutable indexes over a range of the log, as a few objects each.
 //!
 //! A segment holds no vectors and no payloads, only where they stand in the log: ids with a membership filter, presence, addresses,
-//! field indexes, quantised vectors ("codes"), and for a graph segment a graph over the codes. Everything here is derived from the log.
+//! field indexes, quantised vectors ("codes"), and for an indexed segment a graph over the codes or lists of 1-bit codes. Everything here is derived from the log.
 //! Builders return bytes and readers take [`bytes::Bytes`]; nothing here touches a file. The bytes are in `docs/format/segment.md`.
 //!
 //! A row has parts: part 0 is the point with its payload, part i is named vector i. Each part may be absent, and dies by itself.
@@ -13,6 +13,7 @@ pub mod build;
 pub mod deletes;
 pub mod graph;
 pub mod handle;
+pub mod ivf;
 pub mod marks;
 pub mod membership;
 pub mod meta;
@@ -29,6 +30,7 @@ pub use accepted::Accepted;
 pub use build::{FlatInput, FlatRow, build_flat, build_rows};
 pub use graph::{GraphBuild, MergeInput, build_graph, merge_graphs};
 pub use handle::Segment;
+pub use ivf::{ListsBuild, build_lists};
 pub use meta::{ObjectMeta, SegmentKind, SegmentMeta};
 pub use search::{Hit, SearchContext, SearchScratch, Undecided, exact_distances, search_part, search_undecided};
 pub use source::VectorSource;

@@ -10,7 +10,8 @@ use engine::collection::indexer::{Goal, Threads};
 use engine::collection::{Collection, Mode, SearchRequest, Selector, WriteOperation};
 use engine::database::{Database, DatabaseOptions};
 use engine::payload::{FieldType, Filter};
-use engine::schema::{Distance, FieldSchema, Numbers, Schema, VectorSchema};
+use engine::schema::{Distance, FieldSchema, IndexParams, Memory, Numbers, Schema, VectorSchema};
+use engine::segment::SegmentKind;
 use engine::{ErrorKind, PointId};
 use index::Kernels;
 use platform::random::Stream;
@@ -71,9 +72,20 @@ fn nearest(model: &BTreeMap<u64, Point>, query: &[f32], keep: impl Fn(u64) -> bo
 
 #[test]
 fn a_collection_answers_like_a_map_through_tail_segments_graphs_and_reopening() {
+    answers_like_a_map(IndexParams::default(), SegmentKind::Graph);
+}
+
+#[test]
+fn a_collection_with_lists_answers_like_a_map_through_tail_segments_merges_and_reopening() {
+    answers_like_a_map(IndexParams::default().with_memory(Memory::Low), SegmentKind::Ivf);
+}
+
+fn answers_like_a_map(index: IndexParams, kind: SegmentKind) {
     let sim = SimWorld::new(7);
     let database = database(&sim);
-    database.create_collection("products", &schema()).unwrap();
+    let mut schema = schema();
+    schema.vectors[0].index = index;
+    database.create_collection("products", &schema).unwrap();
     let collection = database.collection("products").unwrap();
     let (mut stream, mut model) = (Stream::new(7), BTreeMap::new());
     let queries: Vec<Vec<f32>> = (0..8).map(|_| (0..16).map(|_| stream.gaussian()).collect()).collect();
@@ -113,7 +125,11 @@ fn a_collection_answers_like_a_map_through_tail_segments_graphs_and_reopening() 
         index_all(&collection);
         check(&collection, &model, "indexed");
     }
-    assert!(collection.version().indexed_rows() > 1_000, "graphs were built");
+    assert!(collection.version().indexed_rows() > 1_000, "graphs or lists were built");
+    let info = collection.version().info();
+    assert!(info.segments.iter().any(|segment| segment.kind == kind), "{:?}", info.segments);
+    let of = |name: &str| info.memory_bytes.get(name).copied().unwrap_or(0);
+    assert_eq!((of("lists") > 0, of("graph") > 0), (kind == SegmentKind::Ivf, kind == SegmentKind::Graph), "{:?}", info.memory_bytes);
     collection.close().unwrap();
     drop(collection);
     database.close().unwrap();

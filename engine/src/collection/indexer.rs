@@ -1,6 +1,7 @@
 //! The background steps: seals the tail into a flat segment, builds graphs, merges segments. Each step is whole or did not happen.
 
 mod graphs;
+mod lists;
 mod rows;
 mod sampling;
 
@@ -73,8 +74,11 @@ fn size_of(open: &OpenSegment, schema: &Schema) -> SegmentSize {
     let live = (0..segment.parts()).map(|part| u64::from(segment.live(part))).max().unwrap_or(0);
     let is_current = (1..schema.parts()).all(|part| graphs::is_current(segment, schema, part));
     let has_graph = is_current && live >= merge::GRAPH_ROWS_MIN;
-    // A graph that nobody wants goes whatever its size.
-    let unwanted = |part: usize| segment.graph(part as u32).is_some() && schema.vector(part).index.kind != IndexKind::Hnsw;
+    // A graph or lists that nobody wants go whatever their size.
+    let unwanted = |part: usize| {
+        let (kind, part) = (schema.vector(part).index.kind, part as u32);
+        segment.graph(part).is_some() && kind != IndexKind::Hnsw || segment.lists(part).is_some() && kind != IndexKind::Ivf
+    };
     let index_stale = !is_current && live >= merge::GRAPH_ROWS_MIN || (1..schema.parts()).any(unwanted);
     let current = |field: &crate::schema::FieldSchema| {
         open.fields.iter().any(|index| index.path().to_string() == field.name && index.field_type() == field.field_type)

@@ -30,7 +30,7 @@ pub struct CollectionInfo {
     pub tail_points: u64,
     /// Rows of flat segments.
     pub flat_points: u64,
-    /// Rows of graph segments.
+    /// Rows of segments with a graph or lists.
     pub indexed_points: u64,
     /// The segments.
     pub segments: Vec<SegmentMeta>,
@@ -108,7 +108,7 @@ impl Version {
             points_with_payload: self.points_with_payload,
             tail_points: self.tail_rows,
             flat_points: rows(SegmentKind::Flat),
-            indexed_points: rows(SegmentKind::Graph),
+            indexed_points: rows(SegmentKind::Graph) + rows(SegmentKind::Ivf),
             log_bytes: self.lsn_end,
             segment_bytes: metas.iter().map(SegmentMeta::disk_bytes).sum::<u64>() - code_bytes,
             code_bytes,

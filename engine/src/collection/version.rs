@@ -176,10 +176,10 @@ impl Version {
         numbers.filter_map(|number| self.tail.record(number)).filter(|record| record.lsn() < self.lsn_end)
     }
 
-    /// Gives the rows that graphs cover, dead ones included.
+    /// Gives the rows that graphs or lists cover, dead ones included.
     #[must_use]
     pub fn indexed_rows(&self) -> u64 {
-        let graphs = self.segments.iter().filter(|open| open.segment.meta().kind == crate::segment::SegmentKind::Graph);
-        graphs.map(|open| u64::from(open.segment.rows())).sum()
+        let indexed = self.segments.iter().filter(|open| open.segment.meta().kind.is_indexed());
+        indexed.map(|open| u64::from(open.segment.rows())).sum()
     }
 }

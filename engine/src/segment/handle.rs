@@ -8,9 +8,11 @@ use index::Bitmap;
 use super::addresses::Addresses;
 use super::blocks::WalkBlocks;
 use super::graph::Graph;
+use super::ivf::Lists;
 use super::marks::{DEAD_AT_MANIFEST, PartMarks};
 use super::meta::{ObjectMeta, SegmentKind, SegmentMeta};
 use super::rows::Rows;
+use super::tuning::Tuning;
 use super::vectors::Codes;
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PointId};
@@ -26,13 +28,14 @@ pub struct Segment {
     marks: Arc<[PartMarks]>,
 }
 
-/// The objects of one part; both are `None` for part 0 and for a vector that no row has.
+/// The objects of one part; all are `None` for part 0 and for a vector that no row has.
 #[derive(Debug, Clone, Default)]
 struct VectorObjects {
     codes: Option<Arc<Codes>>,
     graph: Option<Arc<Graph>>,
     /// Of the graph and the codes.
     blocks: Arc<WalkBlocks>,
+    lists: Option<Arc<Lists>>,
 }
 
 impl Segment {
@@ -60,43 +63,44 @@ impl Segment {
         let (bytes, object) = fetch(Role::Addresses)?;
         let addresses = Addresses::open(bytes, object.id, rows.parts(), rows.rows())?;
         let mut vectors = vec![VectorObjects::default(); rows.parts() as usize];
-        for object in meta.objects.iter().filter(|object| matches!(object.role, Role::Codes | Role::Graph)) {
+        for object in meta.objects.iter().filter(|object| matches!(object.role, Role::Codes | Role::Graph | Role::Ivf)) {
             add_vector_object(&mut vectors, object, load_checked(load, object)?, rows.rows())?;
         }
         let marks = (0..rows.parts()).map(|part| PartMarks::new(rows.rows(), rows.present(part))).collect();
         Ok(Segment { meta, rows: Arc::new(rows), addresses: Arc::new(addresses), vectors, marks })
     }
 
-    /// Makes the handle of the same segment after graphs were built for it. Rows, addresses, codes and deletion marks are shared, so
-    /// no mark is lost while readers switch.
+    /// Makes the handle of the same segment after graphs or lists were built for it; they take the place of those that their part had.
+    /// Rows, addresses, codes and deletion marks are shared, so no mark is lost while readers switch.
     ///
     /// # Errors
-    /// `Corrupt` when a graph is damaged or its part has no codes.
+    /// `Corrupt` when one is damaged or its part has no codes.
     pub fn with_graphs(&self, graphs: Vec<(ObjectMeta, Bytes)>) -> Result<Self> {
         let mut next = self.clone();
         for (object, bytes) in graphs {
-            assert_eq!(object.role, Role::Graph, "only graphs are added to a segment");
+            assert!(is_index(object.role), "only graphs and lists are added to a segment");
+            if let Some(place) = next.vectors.get_mut(object.part as usize) {
+                (place.graph, place.lists, place.blocks) = (None, None, Arc::default());
+            }
             add_vector_object(&mut next.vectors, &object, bytes, self.rows())?;
-            next.meta.objects.retain(|old| (old.role, old.part) != (object.role, object.part));
+            next.meta.objects.retain(|old| !(is_index(old.role) && old.part == object.part));
             next.meta.objects.push(object);
         }
         next.meta.objects.sort_by_key(|object| (object.role, object.part));
-        next.meta.kind = SegmentKind::Graph;
+        next.meta.kind = SegmentKind::of(&next.meta.objects);
         next.meta.check()?;
         Ok(next)
     }
 
-    /// Makes the handle of the same segment without the graph of a part; everything else is shared.
+    /// Makes the handle of the same segment without the graph or lists of a part; everything else is shared.
     #[must_use]
-    pub fn without_graph(&self, part: u32) -> Self {
+    pub fn without_index(&self, part: u32) -> Self {
         let mut next = self.clone();
         if let Some(place) = next.vectors.get_mut(part as usize) {
-            place.graph = None;
+            (place.graph, place.lists, place.blocks) = (None, None, Arc::default());
         }
-        next.meta.objects.retain(|object| (object.role, object.part) != (Role::Graph, part));
-        if next.meta.objects.iter().all(|object| object.role != Role::Graph) {
-            next.meta.kind = SegmentKind::Flat;
-        }
+        next.meta.objects.retain(|object| !(is_index(object.role) && object.part == part));
+        next.meta.kind = SegmentKind::of(&next.meta.objects);
         next
     }
 
@@ -209,6 +213,30 @@ impl Segment {
         self.vectors.get(part as usize).map(|vector| &*vector.blocks)
     }
 
+    /// Gives the lists of a vector part, `None` when there are none (yet).
+    #[must_use]
+    pub fn lists(&self, part: u32) -> Option<&Lists> {
+        self.vectors.get(part as usize)?.lists.as_deref()
+    }
+
+    /// Gives what was measured of the graph or the lists of a vector part; `None` where there are none, or older ones.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged.
+    pub fn tuning(&self, part: u32) -> Result<Option<Tuning>> {
+        match (self.graph(part), self.lists(part)) {
+            (Some(graph), _) => graph.tuning(),
+            (None, Some(lists)) => lists.tuning(),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Gives the number of rows that have a part, dead ones included.
+    #[must_use]
+    pub fn rows_with(&self, part: u32) -> u32 {
+        if part < self.parts() { self.rows.present(part) } else { 0 }
+    }
+
     /// Marks a part of a row as ended by the record at an LSN; says whether it was alive until now.
     ///
     /// # Panics
@@ -291,8 +319,11 @@ impl Segment {
     pub fn memory_bytes(&self) -> Vec<(&'static str, u64)> {
         let mut sections = self.rows.bytes();
         sections.push(("addresses", self.addresses.bytes()));
-        sections.push(("codes", self.vectors.iter().flat_map(|part| &part.codes).map(|codes| codes.bytes()).sum()));
+        // Behind lists, codes are read by merges alone, and need not be in memory.
+        let codes = self.vectors.iter().filter(|part| part.lists.is_none()).flat_map(|part| &part.codes);
+        sections.push(("codes", codes.map(|codes| codes.bytes()).sum()));
         sections.push(("graph", self.vectors.iter().flat_map(|part| &part.graph).map(|graph| graph.bytes()).sum()));
+        sections.push(("lists", self.vectors.iter().flat_map(|part| &part.lists).map(|lists| lists.bytes()).sum()));
         sections.push(("deletion marks", self.marks.iter().map(PartMarks::memory_bytes).sum()));
         sections
     }
@@ -326,7 +357,12 @@ fn load_checked(load: &mut dyn FnMut(&ObjectMeta) -> Result<Bytes>, object: &Obj
     Ok(bytes)
 }
 
-/// Puts a codes or graph object in its place.
+/// Says whether an object is a graph or lists.
+fn is_index(role: Role) -> bool {
+    matches!(role, Role::Graph | Role::Ivf)
+}
+
+/// Puts a codes, graph or lists object in its place.
 fn add_vector_object(vectors: &mut [VectorObjects], object: &ObjectMeta, bytes: Bytes, rows: u32) -> Result<()> {
     let place = vectors.get_mut(object.part as usize).filter(|_| object.part > 0).ok_or_else(|| {
         let what = format!("{} of part {}, which the segment does not have", object.role.name(), object.part);
@@ -334,6 +370,7 @@ fn add_vector_object(vectors: &mut [VectorObjects], object: &ObjectMeta, bytes: 
     })?;
     match object.role {
         Role::Codes => place.codes = Some(Arc::new(Codes::open(bytes, object.id, object.part, rows)?)),
+        Role::Ivf => place.lists = Some(Arc::new(Lists::open(bytes, object.id, object.part)?)),
         _ => {
             place.graph = Some(Arc::new(Graph::open(bytes, object.id, object.part)?));
             place.blocks = Arc::default();

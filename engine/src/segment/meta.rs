@@ -9,13 +9,15 @@ use crate::error::{Error, Result};
 use crate::ids::{Lsn, SegmentId};
 use crate::object_file::Role;
 
-/// Whether a segment is searched by scanning its codes or by walking its graph.
+/// Whether a segment is searched by scanning its codes, by walking its graph, or through its lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SegmentKind {
     /// Codes only.
     Flat,
     /// Codes and a graph over them.
     Graph,
+    /// Codes, and inverted lists for every part that is indexed.
+    Ivf,
 }
 
 impl SegmentKind {
@@ -25,6 +27,24 @@ impl SegmentKind {
         match self {
             SegmentKind::Flat => "flat",
             SegmentKind::Graph => "graph",
+            SegmentKind::Ivf => "ivf",
+        }
+    }
+
+    /// Says whether more than codes answers: a graph or lists.
+    #[must_use]
+    pub fn is_indexed(self) -> bool {
+        self != SegmentKind::Flat
+    }
+
+    /// Gives the kind of a segment with these objects.
+    #[must_use]
+    pub fn of(objects: &[ObjectMeta]) -> Self {
+        let has = |role: Role| objects.iter().any(|object| object.role == role);
+        match (has(Role::Graph), has(Role::Ivf)) {
+            (true, _) => SegmentKind::Graph,
+            (false, true) => SegmentKind::Ivf,
+            (false, false) => SegmentKind::Flat,
         }
     }
 }
@@ -34,7 +54,7 @@ impl SegmentKind {
 pub struct ObjectMeta {
     /// What it is for.
     pub role: Role,
-    /// The vector part that codes or a graph are of; 0 for the other roles.
+    /// The vector part that codes, a graph or lists are of; 0 for the other roles.
     pub part: u32,
     /// Names the file.
     pub id: SegmentId,
@@ -103,12 +123,17 @@ impl SegmentMeta {
         if self.object(Role::Rows, 0).is_none() || self.object(Role::Addresses, 0).is_none() {
             return bad("rows or addresses are missing");
         }
-        let graphs = self.objects.iter().filter(|object| object.role == Role::Graph);
-        if graphs.clone().any(|graph| self.object(Role::Codes, graph.part).is_none()) {
-            return bad("a graph has no codes");
+        let mut indexes = self.objects.iter().filter(|object| matches!(object.role, Role::Graph | Role::Ivf));
+        if indexes.clone().any(|index| self.object(Role::Codes, index.part).is_none()) {
+            return bad("a graph or lists have no codes");
         }
-        if self.kind == SegmentKind::Flat && graphs.count() > 0 {
-            return bad("a flat segment has a graph");
+        if indexes.any(|index| index.role == Role::Ivf && self.object(Role::Graph, index.part).is_some()) {
+            return bad("a part has a graph and lists");
+        }
+        let found = SegmentKind::of(&self.objects);
+        // Segments without a vector that is worth a graph have been called "graph".
+        if self.kind != found && (self.kind, found) != (SegmentKind::Graph, SegmentKind::Flat) {
+            return bad("its kind is not that of its objects");
         }
         Ok(())
     }
@@ -136,7 +161,7 @@ impl Serialize for SegmentKind {
 impl<'de> Deserialize<'de> for SegmentKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let known = [SegmentKind::Flat, SegmentKind::Graph].into_iter().find(|kind| kind.name() == name);
+        let known = [SegmentKind::Flat, SegmentKind::Graph, SegmentKind::Ivf].into_iter().find(|kind| kind.name() == name);
         known.ok_or_else(|| D::Error::custom(format!("{NEWER} segment kind \"{}\"", name.escape_debug())))
     }
 }
@@ -193,12 +218,14 @@ mod tests {
     #[test]
     fn impossible_descriptions_are_refused() {
         type Change = fn(&mut SegmentMeta);
-        let changes: [(&str, Change); 5] = [
+        let changes: [(&str, Change); 7] = [
             ("range", |meta| meta.from = 129),
             ("order", |meta| meta.objects.swap(0, 1)),
             ("missing rows", |meta| meta.objects.retain(|object| object.role != Role::Rows)),
             ("graph without codes", |meta| meta.objects.retain(|object| object.role != Role::Codes)),
             ("flat with a graph", |meta| meta.kind = SegmentKind::Flat),
+            ("a graph called lists", |meta| meta.kind = SegmentKind::Ivf),
+            ("lists beside a graph", |meta| meta.objects.push(object(Role::Ivf, 1))),
         ];
         for (what, change) in changes {
             let mut meta = sample();

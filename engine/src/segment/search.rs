@@ -1,6 +1,7 @@
 //! Searches one vector part of a segment: candidates by code distance, answers by exact distance to the vectors in the log.
 
 mod exact;
+mod listed;
 mod plan;
 
 use index::codes::CodesView;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Lsn, PointId};
 use exact::Exact;
 pub use exact::exact_distances;
+use listed::Listed;
 use plan::{Facts, Plan};
 
 /// A scan compares at most this many times `ef` rows exactly, however close their codes are.
@@ -37,6 +39,7 @@ pub struct Hit {
 pub struct SearchScratch {
     walk: hnsw::Scratch,
     scan: IdScan,
+    lists: index::ivf::Scratch,
     rows: Vec<u32>,
     addresses: Vec<u64>,
     distances: Vec<f32>,
@@ -88,8 +91,8 @@ impl std::fmt::Debug for SearchContext<'_> {
 
 /// Finds the nearest visible rows of a vector part, sorted by (distance, id). The query of a cosine part is normalised by the caller.
 ///
-/// With `ef`, candidates come from the graph or from a scan of the codes, whichever is cheaper for what may be answered with, and all of
-/// them are compared exactly. A part that no row has gives no answers.
+/// With `ef`, candidates come from the lists where there are some, else from the graph or from a scan of the codes, whichever is cheaper for
+/// what may be answered with, and they are compared exactly. A part that no row has gives no answers.
 ///
 /// # Errors
 /// Those of the source; `Corrupt` when the segment's objects are damaged or do not fit `spec`; `InvalidInput` when the query has another
@@ -106,9 +109,17 @@ pub fn search_part(
     if ctx.k == 0 || ctx.among.is_some_and(|accepted| accepted.count() == 0) {
         return Ok(Vec::new());
     }
-    let SearchScratch { walk, scan, rows, addresses, distances } = ctx.scratch;
+    let SearchScratch { walk, scan, lists, rows, addresses, distances } = ctx.scratch;
     let mut exact = Exact::new(&search, (addresses, distances));
     rows.clear();
+    if let (Some(ef), Some(found)) = (ctx.ef, segment.lists(part)) {
+        let listed = Listed::new(&search, found, ef.max(ctx.k));
+        match ctx.among {
+            None => listed.find_living(ctx.lsn_end, lists, &mut exact)?,
+            Some(accepted) => listed.find_among(accepted, lists, &mut exact)?,
+        }
+        return Ok(exact.into_hits());
+    }
     let (Some(ef), Some(_)) = (ctx.ef, segment.codes(part)) else {
         match ctx.among {
             Some(accepted) => exact.add(&accepted.list())?,
@@ -140,9 +151,17 @@ pub fn search_undecided(
     ctx: SearchContext<'_>,
 ) -> Result<Option<Vec<Hit>>> {
     let search = Search::new(segment, part, spec, kernels, query, &ctx)?;
-    let (Some(ef), Some(sure), Some(_)) = (ctx.ef, ctx.among, segment.graph(part)) else { return Ok(None) };
-    let SearchScratch { walk, rows, addresses, distances, .. } = ctx.scratch;
+    let (Some(ef), Some(sure)) = (ctx.ef, ctx.among) else { return Ok(None) };
+    let SearchScratch { walk, lists, rows, addresses, distances, .. } = ctx.scratch;
     rows.clear();
+    if let Some(found) = segment.lists(part) {
+        let mut exact = Exact::new(&search, (addresses, distances));
+        let enough = Listed::new(&search, found, ef.max(ctx.k)).find_undecided(sure.rows(), undecided, lists, &mut exact)?;
+        return Ok(enough.then(|| exact.into_hits()));
+    }
+    if segment.graph(part).is_none() {
+        return Ok(None);
+    }
     let coded = Coded::new(&search, ctx.k, ef)?;
     let facts = coded.facts(sure.count().saturating_add(undecided.likely));
     let passes = |node: u32| {

@@ -30,6 +30,8 @@ fn the_document_names_the_same_numbers() {
         ("codes TAG_NODE_ROWS", vectors::TAG_NODE_ROWS as usize),
         ("graph TAG_GRAPH", graph::TAG_GRAPH as usize),
         ("graph TAG_TUNING", tuning::TAG_TUNING as usize),
+        ("ivf TAG_LISTS", ivf::TAG_LISTS as usize),
+        ("ivf TAG_TUNING", tuning::TAG_TUNING as usize),
         ("deletes TAG_SEGMENTS", deletes::TAG_SEGMENTS as usize),
         ("COUNTS_LEN", rows::COUNTS_LEN),
         ("ID_LEN", rows::ID_LEN),

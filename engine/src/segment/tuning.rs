@@ -8,7 +8,7 @@ use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::object_file::{ObjectBuilder, ObjectFile};
 
-/// The section of a graph object; older objects have none.
+/// The section of a graph or lists object; older graphs have none.
 pub const TAG_TUNING: u32 = 2;
 /// Bytes before the points of the curve.
 pub const TUNING_HEAD_LEN: usize = 32;

@@ -3,12 +3,13 @@
 use index::hnsw;
 
 use super::Segment;
+use super::ivf;
 use super::meta::ObjectMeta;
 use crate::error::{Error, Result};
 use crate::object_file::{ObjectFile, Role};
 
 /// Reads every byte of a segment's objects and compares what they say about each other: that the order of ids is sorted and names each row
-/// once, that the membership filter knows each id, that presence and addresses agree, and that graphs are sound.
+/// once, that the membership filter knows each id, that presence and addresses agree, and that graphs and lists are sound.
 ///
 /// # Errors
 /// `Corrupt` with the first thing that is wrong.
@@ -30,6 +31,7 @@ fn verify_object(segment: &Segment, meta: &ObjectMeta) -> Result<()> {
         Role::Addresses => Some(segment.address_columns().object()),
         Role::Codes => segment.codes(meta.part).map(|codes| codes.object()),
         Role::Graph => segment.graph(meta.part).map(|graph| graph.object()),
+        Role::Ivf => segment.lists(meta.part).map(|lists| lists.object()),
         Role::Deletes => None,
     };
     let object = object.ok_or_else(|| wrong(segment, format!("it lists an object that no segment has: {}", meta.role.name())))?;
@@ -76,6 +78,9 @@ fn verify_vectors(segment: &Segment, part: u32) -> Result<()> {
     let absent = (0..nodes.count()).find(|&node| !segment.has_part(part, nodes.row(node)));
     if absent.is_some() || nodes.count() != segment.row_index().present(part) {
         return Err(wrong(segment, format!("the codes of part {part} are not of the rows that have it")));
+    }
+    if let Some(offence) = segment.lists(part).map(|lists| ivf::offence(segment, part, lists)).transpose()?.flatten() {
+        return Err(wrong(segment, offence));
     }
     let Some(graph) = segment.graph(part) else { return Ok(()) };
     graph.tuning()?;

@@ -17,8 +17,8 @@ use engine::payload::{FieldIndexBuilder, FieldPath, FieldType};
 use engine::schema::{Distance, FieldSchema, Numbers, Schema, VectorSchema};
 use engine::segment::deletes::DeletesBuilder;
 use engine::segment::{
-    ABSENT, FlatInput, FlatRow, GraphBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, VectorPart, VectorSource, build_flat,
-    build_graph,
+    ABSENT, FlatInput, FlatRow, GraphBuild, ListsBuild, ObjectMeta, Segment, SegmentKind, SegmentMeta, VectorPart, VectorSource,
+    build_flat, build_graph, build_lists,
 };
 use engine::{Error, PointId};
 use index::hnsw::{Params, Sequential};
@@ -185,6 +185,9 @@ fn make_segment() -> Parts {
     let opened = open_segment(&flat, &built).expect("a new segment opens");
     let build = GraphBuild { params: &Params::default(), kernels: Kernels::detect(), executor: &Sequential, progress: &|_, _| true };
     built.push(build_graph(&opened, 1, SegmentId([0x71; 16]), build).expect("a graph is built"));
+    let lists = index::ivf::Params { lists: 4, seed: 1 };
+    let build = ListsBuild { params: &lists, kernels: Kernels::detect(), executor: &Sequential, progress: &|_, _| true };
+    built.push(build_lists(&opened, None, 2, SegmentId([0x72; 16]), build).expect("lists are built"));
     let mut deletes = DeletesBuilder::new(DELETES_ID);
     let mut dead = Bitmap::new(ROWS);
     [0, 9, ROWS - 1].iter().for_each(|&row| dead.set(row, true));

@@ -222,6 +222,12 @@ impl<'a> ListsView<'a> {
         self.shape.key_bound
     }
 
+    /// The keys of all rows, list after list.
+    pub fn keys(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let view = *self;
+        (0..self.row_count() as usize).map(move |place| view.key(place))
+    }
+
     pub(super) fn seed(&self) -> u64 {
         self.shape.seed
     }

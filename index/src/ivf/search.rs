@@ -27,6 +27,7 @@ pub struct Scratch {
     kept: Vec<u64>,
     keys: Vec<u32>,
     visits: usize,
+    visits_until_kept: Option<usize>,
 }
 
 impl Scratch {
@@ -35,9 +36,20 @@ impl Scratch {
     pub fn visits(&self) -> usize {
         self.visits
     }
+
+    /// Rows that the last search had estimated when it first held as many as it was to keep; `None` when it never did.
+    #[must_use]
+    pub fn visits_until_kept(&self) -> Option<usize> {
+        self.visits_until_kept
+    }
+
+    /// What the last search gave, to be put in another order.
+    pub fn found_mut(&mut self) -> &mut [u32] {
+        &mut self.keys
+    }
 }
 
-/// Collects the keys of the rows that may be nearest, ascending: the best `effort.keep` by estimate among the rows of the nearest lists that
+/// Collects the keys of the rows that may be nearest, nearest first: the best `effort.keep` by estimate among the rows of the nearest lists that
 /// `accept` takes. While fewer are found, further lists are looked at.
 ///
 /// # Panics
@@ -69,6 +81,7 @@ pub fn search<'s>(
     order[..probes].sort_unstable();
     scratch.kept.clear();
     scratch.visits = 0;
+    scratch.visits_until_kept = None;
     let mut keep = Kept { limit: effort.keep, worst: f32::INFINITY };
     for place in 0..order.len() {
         if place >= probes {
@@ -80,12 +93,15 @@ pub fn search<'s>(
             }
         }
         ready.scan(kernels, lists, order[place] as u32, &accept, &mut keep, scratch);
+        if scratch.visits_until_kept.is_none() && scratch.kept.len() >= effort.keep {
+            scratch.visits_until_kept = Some(scratch.visits);
+        }
     }
     scratch.order = order;
     keep.cut(&mut scratch.kept);
+    scratch.kept.sort_unstable();
     scratch.keys.clear();
     scratch.keys.extend(scratch.kept.iter().map(|entry| *entry as u32));
-    scratch.keys.sort_unstable();
     &scratch.keys
 }
 

@@ -108,7 +108,7 @@ fn send_object(archive: &Archive, snapshot: &Snapshot, life: &Life, needed: &Nee
         let put = archive.store.put_unique(&Key::Object(name).to_string(), vec![content.clone()]).map_err(|e| store_error(&e))?;
         if put == PutOutcome::Created {
             let sent = match role {
-                Role::Codes => &mut report.sent.codes,
+                Role::Codes | Role::Ivf => &mut report.sent.codes,
                 Role::Graph => &mut report.sent.adjacency,
                 Role::Rows | Role::Addresses | Role::Deletes => &mut report.sent.segments,
             };

@@ -118,7 +118,7 @@ pub struct SegmentDescription {
     pub kind: SegmentKind,
     /// Its rows, dead ones included.
     pub rows: u32,
-    /// The hashes of its graphs.
+    /// The hashes of its graphs and lists.
     pub graphs: Vec<Hash>,
 }
 
@@ -142,7 +142,12 @@ impl IndexDescription {
             blake3: meta.hash(),
             kind: meta.kind,
             rows: meta.rows,
-            graphs: meta.objects.iter().filter(|object| object.role == Role::Graph).map(|object| object.blake3).collect(),
+            graphs: meta
+                .objects
+                .iter()
+                .filter(|object| matches!(object.role, Role::Graph | Role::Ivf))
+                .map(|object| object.blake3)
+                .collect(),
         };
         IndexDescription {
             vectors: manifest.schema.vectors.iter().map(|v| (v.name.clone(), vector(v))).collect(),
@@ -150,10 +155,10 @@ impl IndexDescription {
         }
     }
 
-    /// Says whether any segment has a graph.
+    /// Says whether any segment has a graph or lists.
     #[must_use]
     pub fn has_graph(&self) -> bool {
-        self.segments.iter().any(|segment| segment.kind == SegmentKind::Graph)
+        self.segments.iter().any(|segment| segment.kind.is_indexed())
     }
 }
 

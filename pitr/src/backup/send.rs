@@ -148,7 +148,7 @@ impl Sender<'_> {
                     self.bytes.new += needed.bytes;
                     match needed.role {
                         Role::Graph => self.bytes.adjacency += needed.bytes,
-                        Role::Codes => self.bytes.codes += needed.bytes,
+                        Role::Codes | Role::Ivf => self.bytes.codes += needed.bytes,
                         Role::Rows | Role::Addresses | Role::Deletes => {}
                     }
                     self.advance(needed.bytes);

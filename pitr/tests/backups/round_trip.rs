@@ -1,17 +1,31 @@
 //! What was backed up comes back, and only what is new is sent.
 
+use engine::schema::Memory;
 use pitr::backup::BackupType;
 use pitr::restore::IndexState;
 use pitr::{Candidates, Level, RestoreRequest, Target};
 use platform::random::Stream;
 
-use crate::machine::{Machine, backup, content, create, delete, dump, index_all, seal, upsert};
+use crate::machine::{Machine, backup, content, create, delete, dump, index_all, schema, seal, upsert};
 
 #[test]
 fn a_backup_restores_to_the_same_points_and_the_same_index() {
+    comes_back_the_same(Memory::Fast);
+}
+
+#[test]
+fn a_backup_of_lists_restores_to_the_same_points_and_the_same_index() {
+    comes_back_the_same(Memory::Low);
+}
+
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+fn comes_back_the_same(memory: Memory) {
     let machine = Machine::new(1);
     let (database, store) = (machine.database(), machine.store("/backups/a"));
-    let collection = create(&database, "products");
+    let mut schema = schema();
+    schema.vectors[0].index = schema.vectors[0].index.clone().with_memory(memory);
+    database.create_collection("products", &schema).unwrap();
+    let collection = database.collection("products").unwrap();
     let mut stream = Stream::new(1);
     upsert(&collection, 0..1_500, &mut stream);
     index_all(&collection);

@@ -40,26 +40,27 @@ fn hnsw_params(params: &IndexParams) -> Params {
 }
 
 /// Counts the rows that have a vector, dead ones included; damaged codes count as none, and say so when they are searched.
-fn nodes_of(segment: &Segment, part: usize) -> u64 {
+pub(super) fn nodes_of(segment: &Segment, part: usize) -> u64 {
     segment.codes(part as u32).and_then(|codes| codes.nodes().ok()).map_or(0, |nodes| u64::from(nodes.count()))
 }
 
 /// Says whether any vector has an index that is worth background work.
 pub(super) fn wants_graph(schema: &Schema) -> bool {
-    schema.vectors.iter().any(|vector| vector.index.kind == IndexKind::Hnsw)
+    schema.vectors.iter().any(|vector| vector.index.kind != IndexKind::Flat)
 }
 
 /// Says whether a part of a segment is large enough for an index of its kind.
 fn wants_graph_of(segment: &Segment, schema: &Schema, part: usize) -> bool {
-    schema.vector(part).index.kind == IndexKind::Hnsw && nodes_of(segment, part) >= merge::GRAPH_ROWS_MIN
+    schema.vector(part).index.kind != IndexKind::Flat && nodes_of(segment, part) >= merge::GRAPH_ROWS_MIN
 }
 
 /// Says whether a part of a segment has the index that the schema asks for, built as it says, and no other.
 pub(super) fn is_current(segment: &Segment, schema: &Schema, part: usize) -> bool {
     let params = &schema.vector(part).index;
-    match segment.graph(part as u32) {
-        None => !wants_graph_of(segment, schema, part),
-        Some(_) => params.kind == IndexKind::Hnsw && is_built_as(segment, part, params),
+    match (segment.graph(part as u32).is_some(), segment.lists(part as u32).is_some()) {
+        (false, false) => !wants_graph_of(segment, schema, part),
+        (_, true) => params.kind == IndexKind::Ivf,
+        (true, false) => params.kind == IndexKind::Hnsw && is_built_as(segment, part, params),
     }
 }
 
@@ -73,10 +74,10 @@ fn is_built_as(segment: &Segment, part: usize, params: &IndexParams) -> bool {
     degrees && effort
 }
 
-/// An object that was built, and what was measured of it.
-struct Built {
-    object: (ObjectMeta, Vec<u8>),
-    segment: Segment,
+/// An object that was built, with what was measured of it, and the segment with it.
+pub(super) struct Built {
+    pub object: (ObjectMeta, Vec<u8>),
+    pub segment: Segment,
 }
 
 impl Collection {
@@ -88,16 +89,19 @@ impl Collection {
             if is_current(&next, schema, part) {
                 continue;
             }
-            next = next.without_graph(part as u32);
+            next = next.without_index(part as u32);
             if wants_graph_of(&next, schema, part) {
-                let built = self.build_measured(&next, part, building)?;
+                let built = match schema.vector(part).index.kind {
+                    IndexKind::Ivf => self.build_measured_lists(&next, part, building)?,
+                    IndexKind::Hnsw | IndexKind::Flat => self.build_measured(&next, part, building)?,
+                };
                 self.store_objects(&[built.object])?;
                 next = built.segment;
             }
         }
-        // The graphs are read from their files from here on, like after a restart.
-        let graphs = next.meta().objects.iter().filter(|object| object.role == Role::Graph);
-        let mapped = graphs
+        // What was built is read from its file from here on, like after a restart.
+        let indexes = next.meta().objects.iter().filter(|object| matches!(object.role, Role::Graph | Role::Ivf));
+        let mapped = indexes
             .map(|object| Ok((object.clone(), super::super::open::map_object(&*self.world.fs, &self.dir, object.id, object.bytes)?)))
             .collect::<Result<Vec<_>>>()?;
         if mapped.is_empty() { Ok(next) } else { next.with_graphs(mapped) }
@@ -148,10 +152,10 @@ fn usable<'a>(bases: &'a [Base], segment: &Segment, part: usize, params: &IndexP
     if held as u64 * 2 < u64::from(segment.rows()) { Vec::new() } else { bases.iter().filter(fits).map(input).collect() }
 }
 
-/// Gathers what was measured of the graphs that were merged, with their rows; older graphs say nothing.
-fn tunings(inputs: &[Arc<OpenSegment>], part: usize) -> Vec<(Tuning, u64)> {
+/// Gathers what was measured of the indexes that were merged, with their rows; older graphs say nothing.
+pub(super) fn tunings(inputs: &[Arc<OpenSegment>], part: usize) -> Vec<(Tuning, u64)> {
     let tuning = |open: &Arc<OpenSegment>| {
-        let tuning = open.segment.graph(part as u32)?.tuning().ok().flatten()?;
+        let tuning = open.segment.tuning(part as u32).ok().flatten()?;
         Some((tuning, nodes_of(&open.segment, part)))
     };
     inputs.iter().filter_map(tuning).collect()

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ids::Lsn;
 use crate::log::PayloadCache;
 use crate::payload::{FieldIndexBuilder, FieldPath};
-use crate::segment::{ABSENT, FlatRow, Segment, SegmentKind};
+use crate::segment::{ABSENT, FlatRow, Segment};
 use crate::tail::TailRecord;
 use index::hnsw::REMOVED;
 
@@ -34,7 +34,7 @@ pub struct Gathered {
     origins: Vec<Origin>,
 }
 
-/// A segment whose graph is taken over, and where its rows went.
+/// A segment whose graph or centres are taken over, and where its rows went.
 pub struct Base {
     /// The segment.
     pub open: Arc<OpenSegment>,
@@ -45,12 +45,12 @@ pub struct Base {
 }
 
 impl Gathered {
-    /// Finds the graph segments that rows come from, in the order of the log.
+    /// Finds the indexed segments that rows come from, in the order of the log.
     pub fn bases(&self) -> Vec<Base> {
         let mut bases: Vec<Base> = Vec::new();
         for (new_row, origin) in (0..).zip(&self.origins) {
             let Origin::Segment(open, row) = origin else { continue };
-            if open.segment.meta().kind != SegmentKind::Graph {
+            if !open.segment.meta().kind.is_indexed() {
                 continue;
             }
             if bases.last().is_none_or(|last| !Arc::ptr_eq(&last.open, open)) {
