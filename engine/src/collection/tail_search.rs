@@ -17,7 +17,7 @@ use crate::tail::{TailPlace, TailRecord};
 const BATCH: usize = 256;
 
 /// Chunks that one search codes: a command that searches once hardly notices, and a server is through with a full tail in a few searches.
-const CODED_PER_SEARCH: usize = 4;
+const CODED_PER_SEARCH: usize = 16;
 
 impl Version {
     pub(super) fn search_tail(&self, kernels: &Kernels, request: &SearchRequest<'_>, query: &Query, top: &mut TopK<PointId>) -> Result<()> {

@@ -9,8 +9,8 @@ use super::{Tail, TailPlace, TailRecord};
 use crate::segment::VectorPart;
 use crate::segment::build::Prepared;
 
-/// A chunk is full with so many bytes of records: codes of a mebibyte of vectors take a fifth of a millisecond to make.
-const CHUNK_BYTES: usize = 1 << 20;
+/// A chunk is full with so many bytes of records: what is behind the last full one is compared by whole vectors.
+const CHUNK_BYTES: usize = 1 << 18;
 /// A chunk is full with so many rows.
 const CHUNK_ROWS: usize = 4096;
 

@@ -6,6 +6,9 @@ pub(crate) struct Key(u64);
 
 const EXPANDED: u64 = 1;
 
+/// Longest pool whose keys are moved one by one.
+const SHORT: usize = 128;
+
 impl Key {
     #[inline(always)]
     pub(crate) fn new(distance: i32, node: u32) -> Self {
@@ -55,12 +58,34 @@ impl Pool {
         if self.is_full_before(key) {
             return false;
         }
-        self.keys.truncate(self.ef - 1);
-        let at = self.keys.partition_point(|other| *other < key);
-        self.keys.insert(at, key);
+        if self.keys.len() < self.ef {
+            self.keys.push(key);
+        }
+        let at = if self.ef <= SHORT { self.shift_in(key) } else { self.search_in(key) };
         let is_next = at <= self.cursor;
         self.cursor = self.cursor.min(at);
         is_next
+    }
+
+    /// Puts the key in its place and what is farther one place on; the last falls out. Steps from the end: of a short pool few keys move.
+    #[inline(always)]
+    fn shift_in(&mut self, key: Key) -> usize {
+        let mut at = self.keys.len() - 1;
+        while at > 0 && self.keys[at - 1] > key {
+            self.keys[at] = self.keys[at - 1];
+            at -= 1;
+        }
+        self.keys[at] = key;
+        at
+    }
+
+    /// As [`Pool::shift_in`], for pools in which stepping takes longer than searching and moving.
+    fn search_in(&mut self, key: Key) -> usize {
+        let last = self.keys.len() - 1;
+        let at = self.keys[..last].partition_point(|other| *other < key);
+        self.keys.copy_within(at..last, at + 1);
+        self.keys[at] = key;
+        at
     }
 
     /// The nearest node that was not expanded yet, marked as expanded.
