@@ -10,6 +10,8 @@ import sys
 
 TARGETS = (0.90, 0.95, 0.99)
 BASELINE = "hnswlib"
+# The share of the time that a search has to run in the median, or its wall-clock figures mean little.
+QUIET = 0.95
 MEASURES = ("recall", "qps", "qps_cpu", "p50_us", "p99_us")
 BUILD_MEASURES = ("build_s", "build_cpu_s", "bytes_per_vec", "vector_bytes")
 
@@ -108,6 +110,14 @@ def all_points(by_system):
     return table(["system", "ef", "recall@10", "QPS", "QPS/CPU-s", "p50 us", "p99 us", "spread"], rows)
 
 
+def disturbed(by_system):
+    """A sentence where searches waited for the processor: one thread on a quiet machine uses all of its time."""
+    shares = [point["qps"] / point["qps_cpu"] for points in by_system.values() for point in points.values()]
+    if not shares or statistics.median(shares) >= QUIET:
+        return []
+    return [f"**The machine was not quiet**: searches ran {statistics.median(shares):.0%} of their time. Trust only what is given for a CPU-second.", ""]
+
+
 def markdown(lines):
     """The whole page of a run's lines."""
     head = lines[0]
@@ -120,6 +130,7 @@ def markdown(lines):
         f"{head['cpu']}, {head['cores']} cores, {head['memory_gib']} GiB; {head['date']}, commit {head['commit']}; "
         f"medians of {head['rounds']} rounds, systems in turn within a round; searches on one core, builds on {head['build_threads']} threads.",
         "",
+        *disturbed(by_system),
         "## Queries a second at a recall",
         "",
         f"Interpolated between measured points; `>=`: the smallest effort is above that recall already. Ratios to {BASELINE}.",

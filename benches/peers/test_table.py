@@ -48,6 +48,12 @@ class Rounds(unittest.TestCase):
         self.assertEqual(table.ratio((300, True), (100, True)), "~3.00x")
         self.assertEqual(table.ratio(None, (100, False)), "")
 
+    def test_a_busy_machine_is_named(self):
+        quiet, busy = {"qps": 99, "qps_cpu": 100}, {"qps": 60, "qps_cpu": 100}
+        self.assertEqual(table.disturbed({"a": {10: quiet, 20: quiet}, "b": {10: busy}}), [])
+        self.assertIn("60%", table.disturbed({"a": {10: quiet}, "b": {10: busy, 20: busy}})[0])
+        self.assertEqual(table.disturbed({}), [])
+
 
 if __name__ == "__main__":
     unittest.main()
