@@ -230,7 +230,7 @@ def arguments():
     parser.add_argument("--ef", metavar="N,..", help=f"numbers of candidates, rising [{EFS}]; a peer stops where its recall is 0.998")
     parser.add_argument("--seconds", type=float, metavar="S", help="at least so long for each number of candidates of a peer [1.0]")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that all run; the table is printed and not kept")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the indexes of the peers there for another run")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the indexes of the peers there for another run, with what building them took then")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where peers-DATA.jsonl and .md go [benches/results]")
     parser.add_argument("--vectra", type=Path, metavar="FILE", required=True, help="the program [run.sh builds it, release]")
     parser.add_argument("--core", type=int, default=os.cpu_count() - 1, help="the core of the searches [the last]")
