@@ -10,6 +10,7 @@ mod backup;
 mod bench;
 mod collections;
 mod data;
+mod index;
 mod markdown;
 mod points;
 mod restore;
@@ -22,6 +23,7 @@ pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerif
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
 pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
+pub use index::{IndexCommand, IndexSettings, UpdateArgs};
 pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
@@ -120,8 +122,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Find the nearest points of query vectors.
     ///
-    /// One result a query, nearest first; equal scores are ordered by id. Without --ef and --exact the
-    /// collection chooses. The filter is the JSON of Qdrant: must, should, must_not, min_should over
+    /// One result a query, nearest first; equal scores are ordered by id. Without --recall, --ef and
+    /// --exact the collection chooses. The filter is the JSON of Qdrant: must, should, must_not, min_should over
     /// match, range, has_id, is_empty and is_null.
     Search(SearchArgs),
     /// Read and write single points

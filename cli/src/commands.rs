@@ -16,6 +16,7 @@ mod backup_show;
 mod backup_verify;
 mod bench;
 mod branch;
+mod configure;
 mod count;
 mod create;
 mod demo;
@@ -77,6 +78,8 @@ fn collections(command: CollectionsCommand, globals: &Globals, out: &Output) -> 
     let session = || Session::new(globals, out);
     match command {
         CollectionsCommand::Create(args) => create::run(&session()?, &args),
+        CollectionsCommand::Update(args) => configure::update(&session()?.settling(Some(args.settle)), &args),
+        CollectionsCommand::Index(command) => configure::index(&session()?.settling(command.settle()), &command),
         CollectionsCommand::Info(args) => info::run(&session()?, &args.name),
         CollectionsCommand::List => list::run(&session()?),
         CollectionsCommand::Count(args) => count::run(&session()?, &args),

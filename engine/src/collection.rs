@@ -5,8 +5,10 @@
 
 pub mod apply;
 pub mod copies;
+pub mod effort;
 pub mod filter;
 pub mod indexer;
+pub mod info;
 pub mod lazy;
 pub mod merge;
 pub mod open;
@@ -26,11 +28,13 @@ use index::Kernels;
 use parking_lot::Mutex;
 use platform::World;
 
+pub use effort::TargetRecall;
 pub use filter::Selector;
 pub use indexer::{Progress, Step};
+pub use info::{CollectionInfo, IndexInfo};
 pub use lazy::{LazyMarker, RangeSources};
 pub use open::OpenOptions;
-pub use read::{CollectionInfo, PointView};
+pub use read::PointView;
 pub use search::{Mode, SearchHit, SearchRequest};
 pub use snapshot::Snapshot;
 pub use version::Version;

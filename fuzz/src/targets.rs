@@ -15,6 +15,7 @@ pub mod payload;
 pub mod segment;
 pub mod snapshot;
 pub mod vecs;
+pub mod vectors;
 
 /// Something to attack.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     catalog::TARGET,
     npy::TARGET,
     vecs::TARGET,
+    vectors::TARGET,
     jsonl::TARGET,
     filter::TARGET,
     operations::TARGET,

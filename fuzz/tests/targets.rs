@@ -50,6 +50,11 @@ fn segments_hold() {
 }
 
 #[test]
+fn codes_of_any_vectors_hold() {
+    hold(&["vectors"], RUNS);
+}
+
+#[test]
 fn manifests_and_catalogs_hold() {
     hold(&["manifest", "catalog"], RUNS);
 }
@@ -98,6 +103,7 @@ fn every_target_is_in_a_test_above() {
         "catalog",
         "npy",
         "fvecs",
+        "vectors",
         "jsonl",
         "filter",
         "operations",

@@ -46,6 +46,12 @@ impl QueryCode {
     }
 }
 
+/// Steps from the middle code to the smallest and the largest.
+const HALF_STEPS: f32 = 127.0;
+
+/// A query whose largest value has fewer steps is coded more coarsely than it need be.
+const FEW_STEPS: f32 = 64.0;
+
 /// Bytes of [`CodeParams`] when stored.
 pub const PARAMS_BYTES: usize = 32;
 
@@ -130,10 +136,14 @@ impl CodeParams {
     pub fn encode_query(&self, query: &[f32]) -> QueryCode {
         let dims = checked_dims(query.len());
         let mut code = Vec::with_capacity(code_stride(dims));
-        if self.datatype == Datatype::U8 {
-            Datatype::U8.encode(query, &mut code);
-        } else {
-            code.extend(query.iter().map(|value| self.code(*value)));
+        match (self.datatype, self.metric) {
+            (Datatype::U8, _) => Datatype::U8.encode(query, &mut code),
+            (_, Metric::Dot) => {
+                let own = self.own_range(query);
+                let best = own.as_ref().unwrap_or(self);
+                code.extend(query.iter().map(|value| best.code(*value)));
+            }
+            (_, Metric::L2 | Metric::Manhattan) => code.extend(query.iter().map(|value| self.code(*value))),
         }
         code.resize(code_stride(dims), ZERO_CODE);
         let term = self.term(&code[..dims]);
@@ -184,6 +194,16 @@ impl CodeParams {
     fn code(&self, value: f32) -> u8 {
         // Truncation after adding a half rounds; it needs no call to a rounding function.
         ((value - self.centre) / self.step + (f32::from(ZERO_CODE) + 0.5)).clamp(1.0, 255.0) as u8
+    }
+
+    /// By inner product a longer query has the same neighbours. Where it is so long or so short that the range of the rows would clip much of
+    /// it or tell little apart, it is coded over its own.
+    fn own_range(&self, query: &[f32]) -> Option<CodeParams> {
+        let largest = query.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
+        let clipped = query.iter().filter(|value| value.abs() > HALF_STEPS * self.step).count();
+        let fits = largest >= FEW_STEPS * self.step && clipped * 8 <= query.len();
+        let step = Some(largest / HALF_STEPS).filter(|step| !fits && step.is_normal())?;
+        Some(CodeParams { step, ..*self })
     }
 
     /// What one row adds to each of its distances: the distance of two rows is the sum of their terms

@@ -1,6 +1,6 @@
 //! The grammar of `vectra bench` and `vectra demo`.
 
-use super::values;
+use super::{IndexSettings, values};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -19,7 +19,8 @@ pub enum BenchCommand {
     /// `metric` with one of ip, l2, cos. The vectors are imported into a temporary collection through the
     /// ordinary write path, 1% of the points are overwritten with themselves, and the searches go through the
     /// public interface. Prints a line for each --ef: recall@10, queries a second and for each second of CPU, latencies; and
-    /// what the index took: time, CPU, and its memory for a vector without the vector itself.
+    /// what the index took: time, CPU, and its memory for a vector without the vector itself. With --recall the fewest
+    /// candidates that reach it are searched for and recommended, beside what the curve stored with the index says.
     Search(BenchSearch),
 }
 
@@ -29,6 +30,7 @@ pub enum BenchCommand {
 Examples:
   vectra bench search --data ./sift
   vectra bench search --data ./sift --ef 20,40,80 --threads 2 --json
+  vectra bench search --data ./sift --recall 0.95 --memory compact
 
 Exit codes: 0 done, 1 bad data, no space or other failure, 2 usage, 130 interrupted")]
 pub struct BenchSearch {
@@ -39,6 +41,12 @@ pub struct BenchSearch {
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "10,20,40,80,160,320",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub ef: Vec<u32>,
+    /// Look for the fewest candidates that find this share of the true neighbours instead, and recommend them
+    #[arg(long, value_name = "SHARE", value_parser = values::recall, conflicts_with = "ef")]
+    pub recall: Option<engine::collection::TargetRecall>,
+    /// How the vectors are indexed.
+    #[command(flatten)]
+    pub settings: IndexSettings,
     /// Searches at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub threads: u32,

@@ -1,6 +1,7 @@
 //! The grammar of `vectra collections`, apart from backup and restore.
 
-use super::values::{self, Datatype, Distance, IndexKind, VectorSpec};
+use super::index::{self, IndexCommand, IndexSettings, UpdateArgs};
+use super::values::{self, Datatype, Distance, VectorSpec};
 use super::{BackupArgs, RestoreArgs};
 use crate::time::{Moment, parse_moment};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
@@ -56,6 +57,13 @@ pub enum CollectionsCommand {
     ///
     /// Give --dim for one unnamed vector a point, or --vector once for each named one.
     Create(CreateArgs),
+    /// Change how vectors are indexed.
+    ///
+    /// One durable change of the schema; indexes that were built otherwise are built anew, and searches go on meanwhile.
+    Update(UpdateArgs),
+    /// Print or change how vectors and fields are indexed, as a file
+    #[command(subcommand, after_long_help = index::HELP)]
+    Index(IndexCommand),
     /// Show the schema, the sizes and the segments of a collection
     #[command(after_long_help = INFO_HELP)]
     Info(NameArg),
@@ -128,6 +136,7 @@ pub struct NameArg {
 Examples:
   vectra collections create docs --dim 384 --distance cosine
   vectra collections create items --vector title:384 --vector image:768:euclid:f16
+  vectra collections create notes --dim 384 --memory low
 
 Exit codes: 0 done, 2 usage, 4 the name is taken, or the database is locked"
 )]
@@ -144,9 +153,9 @@ pub struct CreateArgs {
     /// How a number is stored
     #[arg(long, value_enum, default_value = "f32", conflicts_with = "vector")]
     pub datatype: Datatype,
-    /// Whether a search graph is built
-    #[arg(long, value_enum, default_value = "hnsw")]
-    pub index: IndexKind,
+    /// How the vectors are indexed.
+    #[command(flatten)]
+    pub settings: IndexSettings,
     /// A named vector; may be given many times
     #[arg(long, value_name = "NAME:DIM[:DISTANCE[:DATATYPE]]")]
     pub vector: Vec<VectorSpec>,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 #[command(after_long_help = "\
 Examples:
   vectra search docs --vectors queries.npy --rows 0..10 --top 5 --with-payload
+  vectra search docs --vectors queries.npy --recall 0.95
   vectra search docs --vectors queries.npy --ef 100 --json
   vectra search docs --vectors queries.npy --as-of now-1h
   vectra search docs --vectors queries.npy --exact \\
@@ -33,6 +34,9 @@ pub struct SearchArgs {
     /// Walk the graph with this many candidates: more is slower and finds more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "exact")]
     pub ef: Option<u32>,
+    /// Walk the graph with as many candidates as it takes to find this share of the true neighbours, by what was measured when it was built
+    #[arg(long, value_name = "SHARE", value_parser = values::recall, conflicts_with_all = ["ef", "exact"])]
+    pub recall: Option<engine::collection::TargetRecall>,
     /// Compare with every point
     #[arg(long)]
     pub exact: bool,

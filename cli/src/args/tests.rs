@@ -174,15 +174,59 @@ fn the_short_commands_of_the_handbook_parse() {
 }
 
 #[test]
+fn indexes_are_configured_at_creation_later_and_from_a_file() {
+    let line = "vectra collections create docs --dim 8 --memory compact --m 24 --ef-construction 200";
+    match parsed(line).command {
+        Command::Collections(CollectionsCommand::Create(CreateArgs { settings, .. })) => {
+            assert_eq!((settings.memory, settings.m, settings.ef_construction), (Some(Memory::Compact), Some(24), Some(200)));
+        }
+        other => panic!("{other:?}"),
+    }
+    match parsed("vectra collections update docs --vector title --memory low --no-wait").command {
+        Command::Collections(CollectionsCommand::Update(args)) => {
+            assert_eq!((args.vector.as_deref(), args.settings.memory, args.settle.no_wait), (Some("title"), Some(Memory::Low), true));
+        }
+        other => panic!("{other:?}"),
+    }
+    parsed("vectra collections index export docs");
+    parsed("vectra collections index export docs --output f.json");
+    parsed("vectra collections index import docs f.json --no-wait");
+    for line in [
+        "vectra collections update docs",
+        "vectra collections update docs --vector title",
+        "vectra collections update docs --memory small",
+        "vectra collections update docs --m 1",
+        "vectra collections index",
+        "vectra collections index import docs",
+        "vectra collections index export",
+    ] {
+        refused(line);
+    }
+}
+
+#[test]
+fn a_recall_is_asked_for_instead_of_an_effort() {
+    match parsed("vectra search docs --vectors q.npy --recall 0.95").command {
+        Command::Search(args) => assert_eq!((args.recall.is_some(), args.ef), (true, None)),
+        other => panic!("{other:?}"),
+    }
+    parsed("vectra bench search --data d --recall 0.99 --memory low");
+    for words in ["--recall 0", "--recall 1.1", "--recall x", "--recall 0.9 --ef 10", "--recall 0.9 --exact"] {
+        refused(&format!("vectra search docs --vectors q.npy {words}"));
+    }
+    refused("vectra bench search --data d --recall 0.9 --ef 10");
+}
+
+#[test]
 fn a_collection_is_created_from_one_dimension_or_from_named_vectors() {
     let create = |line: &str| match parsed(line).command {
         Command::Collections(CollectionsCommand::Create(args)) => args,
         other => panic!("{other:?}"),
     };
     let args = create("vectra collections create docs --dim 384");
-    assert_eq!((args.dim, args.distance, args.datatype, args.index), (Some(384), Distance::Cosine, Datatype::F32, IndexKind::Hnsw));
+    assert_eq!((args.dim, args.distance, args.datatype, args.settings.index), (Some(384), Distance::Cosine, Datatype::F32, None));
     let args = create("vectra collections create docs --dim 8 --distance manhattan --index flat --datatype u8");
-    assert_eq!((args.distance, args.datatype, args.index), (Distance::Manhattan, Datatype::U8, IndexKind::Flat));
+    assert_eq!((args.distance, args.datatype, args.settings.index), (Distance::Manhattan, Datatype::U8, Some(IndexKind::Flat)));
     let args = create("vectra collections create docs --vector a:3 --vector b:4:dot:f16 --index flat");
     assert_eq!((args.vector.len(), args.vector[1].distance), (2, Distance::Dot));
     for line in [

@@ -191,6 +191,12 @@ pub fn dimension(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Parses the share of the true neighbours that is to be found.
+pub fn recall(text: &str) -> Result<engine::collection::TargetRecall, String> {
+    let share = text.parse().ok().and_then(|share| engine::collection::TargetRecall::new(share).ok());
+    share.ok_or_else(|| format!("expected a share above 0, at most 1, such as 0.95, got {text:?}"))
+}
+
 /// Parses a length of time in seconds, with or without a fraction.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let value: Option<f64> = text.parse().ok();

@@ -1,7 +1,7 @@
 //! `vectra collections create`: a new, empty collection.
 
 use super::session::Session;
-use crate::args::{CreateArgs, Datatype, Distance, IndexKind, VectorSpec};
+use crate::args::{CreateArgs, Datatype, Distance, IndexSettings, VectorSpec};
 use crate::exit::Failure;
 use engine::schema::Numbers;
 use engine::{Schema, VectorSchema};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// Creates the collection.
 pub(super) fn run(session: &Session<'_>, args: &CreateArgs) -> Result<(), Failure> {
-    let schema = schema_of(args);
+    let schema = schema_of(args)?;
     schema.check()?;
     let incarnation = session.change(|database| database.create_collection(&args.name, &schema))?;
     if session.out.is_json() {
@@ -18,13 +18,13 @@ pub(super) fn run(session: &Session<'_>, args: &CreateArgs) -> Result<(), Failur
     session.out.result(&format!("created {}", args.name))
 }
 
-fn schema_of(args: &CreateArgs) -> Schema {
+fn schema_of(args: &CreateArgs) -> Result<Schema, Failure> {
     let unnamed = args.dim.map(|dim| VectorSpec { name: String::new(), dim, distance: args.distance, datatype: args.datatype });
-    let vectors = unnamed.iter().chain(&args.vector).map(|spec| vector(spec, args.index)).collect();
-    Schema { vectors, fields: Vec::new() }
+    let vectors = unnamed.iter().chain(&args.vector).map(|spec| vector(spec, &args.settings)).collect::<Result<_, Failure>>()?;
+    Ok(Schema { vectors, fields: Vec::new() })
 }
 
-fn vector(spec: &VectorSpec, index: IndexKind) -> VectorSchema {
+fn vector(spec: &VectorSpec, settings: &IndexSettings) -> Result<VectorSchema, Failure> {
     let distance = match spec.distance {
         Distance::Cosine => engine::Distance::Cosine,
         Distance::Dot => engine::Distance::Dot,
@@ -37,6 +37,6 @@ fn vector(spec: &VectorSpec, index: IndexKind) -> VectorSchema {
         Datatype::U8 => Numbers::U8,
     };
     let mut vector = VectorSchema::dense(&spec.name, spec.dim, distance, datatype);
-    vector.index = vector.index.with_kind(index.in_schema());
-    vector
+    vector.index = settings.of_vector(&spec.name).applied_to(&vector.index)?;
+    Ok(vector)
 }

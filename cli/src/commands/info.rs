@@ -4,7 +4,7 @@ use super::session::Session;
 use crate::exit::Failure;
 use crate::output::{bytes, count};
 use crate::time::format_time;
-use engine::collection::{CollectionInfo, Version};
+use engine::collection::{CollectionInfo, IndexInfo, Version};
 use engine::schema::Numbers;
 use engine::{Collection, Distance, VectorSchema};
 use pitr::lazy::Places;
@@ -52,6 +52,7 @@ fn as_json(collection: &Collection, version: &Version, info: &CollectionInfo, al
         "bytes": {"log": info.log_bytes, "segments": info.segment_bytes, "codes": info.code_bytes},
         "elsewhere": away(collection),
         "memory_bytes": info.memory_bytes,
+        "indexes": info.indexes.iter().map(index_json).collect::<Vec<_>>(),
         "aliases": aliases,
     })
 }
@@ -67,10 +68,40 @@ fn away(collection: &Collection) -> Value {
 fn vector_json(vector: &VectorSchema) -> Value {
     let index = &vector.index;
     json!({
-        "dim": vector.dim, "distance": distance(vector), "datatype": datatype(vector), "index": index_kind(vector),
+        "dim": vector.dim, "distance": distance(vector), "datatype": datatype(vector), "index": index.kind.name(),
         "index_params": {"m": index.m, "ef_construction": index.ef_construction, "seed": index.seed},
         "memory": index.memory.name(),
     })
+}
+
+/// What was built for a vector, in distinction to what is asked for.
+fn index_json(index: &IndexInfo) -> Value {
+    let recall = index.recall.map(|found| {
+        let recall = (found.recall * 1e4).round() / 1e4;
+        json!({"recall": recall, "ef": found.ef, "top": found.top, "samples": found.samples})
+    });
+    json!({
+        "vector": index.vector, "kind": index.params.kind.name(), "memory": index.params.memory.name(), "rows": index.rows,
+        "m": index.params.m, "m0": index.m0, "mean_degree": index.mean_degree.map(|degree| (degree * 100.0).round() / 100.0),
+        "code_bits": index.code_bits, "sampled_recall": recall, "differs": index.differs,
+    })
+}
+
+fn index_lines(index: &IndexInfo) -> Vec<String> {
+    let name = if index.vector.is_empty() { String::new() } else { format!("{}: ", index.vector) };
+    let params = &index.params;
+    let degree = index.mean_degree.map_or_else(String::new, |degree| format!(", {degree:.1} neighbours in the mean"));
+    let graph = if index.m0 == 0 { String::new() } else { format!(", m {} ({} in the lowest level{degree})", params.m, index.m0) };
+    let (kind, memory, bits, rows) = (params.kind.name(), params.memory.name(), index.code_bits, count(index.rows));
+    let mut lines = vec![format!("index        {name}{kind}{graph}, {bits}-bit codes, memory {memory}, {rows} rows")];
+    if let Some(found) = index.recall {
+        let (recall, ef, top) = (found.recall, found.ef, found.top);
+        lines.push(format!("recall       {name}{recall:.4} at {top} with {ef} candidates, sampled when it was built"));
+    }
+    if index.differs {
+        lines.push(format!("             {name}built otherwise than configured: \"vectra collections optimize\" builds it anew"));
+    }
+    lines
 }
 
 fn distance(vector: &VectorSchema) -> &'static str {
@@ -90,8 +121,14 @@ fn datatype(vector: &VectorSchema) -> &'static str {
     }
 }
 
-fn index_kind(vector: &VectorSchema) -> &'static str {
-    vector.index.kind.name()
+/// The sum, and the sections from the largest down.
+fn memory_line(info: &CollectionInfo) -> String {
+    let mut sections: Vec<(&str, u64)> =
+        info.memory_bytes.iter().map(|(name, size)| (*name, *size)).filter(|(_, size)| *size > 0).collect();
+    sections.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    let shown: Vec<String> = sections.iter().map(|(name, size)| format!("{name} {}", bytes(*size))).collect();
+    let sum = bytes(info.memory_bytes.values().sum());
+    if shown.is_empty() { format!("memory       {sum}") } else { format!("memory       {sum}: {}", shown.join(", ")) }
 }
 
 fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, aliases: &[String]) -> Vec<String> {
@@ -108,9 +145,10 @@ fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, al
     ];
     for vector in &version.schema.vectors {
         let name = if vector.name.is_empty() { String::new() } else { format!("{}: ", vector.name) };
-        let (distance, datatype, index) = (distance(vector), datatype(vector), index_kind(vector));
-        lines.push(format!("vector       {name}{} dimensions, {distance}, {datatype}, {index}", vector.dim));
+        let (distance, datatype, kind) = (distance(vector), datatype(vector), vector.index.kind.name());
+        lines.push(format!("vector       {name}{} dimensions, {distance}, {datatype}, {kind}", vector.dim));
     }
+    lines.extend(info.indexes.iter().flat_map(index_lines));
     lines.extend(version.schema.fields.iter().map(|field| format!("field        {} ({})", field.name, field.field_type.name())));
     if !aliases.is_empty() {
         lines.push(format!("aliases      {}", aliases.join(", ")));
@@ -123,7 +161,7 @@ fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, al
         let archives: Vec<&str> = archives.iter().filter_map(Value::as_str).collect();
         lines.push(format!("elsewhere    {} of the log, in {}", bytes(collection.lazy_bytes().0), archives.join(", ")));
     }
-    lines.push(format!("memory       {}", bytes(info.memory_bytes.values().sum())));
+    lines.push(memory_line(info));
     let segment = |meta: &engine::segment::SegmentMeta| {
         format!("segment      {} {}, {} rows, {}", meta.id, meta.kind.name(), count(u64::from(meta.rows)), bytes(meta.disk_bytes()))
     };

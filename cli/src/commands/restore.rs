@@ -6,13 +6,16 @@ use super::backup::say_that_it_blocks;
 use super::destination::{Location, show_bytes};
 use super::lazy;
 use super::session::Session;
+use super::settle::{self, Deadline};
 use super::stop::Stop;
 use crate::args::RestoreArgs;
 use crate::exit::Failure;
 use engine::Database;
 use engine::catalog::{ArchiveSettings, Durability};
+use engine::collection::indexer::Goal;
 use pitr::archiver::{BACKLOG_LIMIT, DELAY};
 use pitr::lazy::{Lazy, Stay};
+use pitr::restore::IndexState;
 use pitr::takeover::{TakeoverRequest, take_over_collection};
 use pitr::{RestoreAllRequest, RestoreReport, RestoreRequest, Target};
 use std::time::Duration;
@@ -81,12 +84,24 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         Ok(report)
     });
     let report = restored.map_err(explain)?;
+    let target_name = args.new_collection_name.as_deref().unwrap_or(name);
+    let differs = report.index == IndexState::Differs;
     if args.lazy {
         bring(session, args, began, report)?;
     } else {
         print::report(session, &report)?;
     }
-    say_what_is_archived(session, name, args.new_collection_name.as_deref().unwrap_or(name))
+    if differs && !args.no_wait {
+        rebuild(session, args, target_name)?;
+    }
+    say_what_is_archived(session, name, target_name)
+}
+
+/// Builds what came built otherwise than the configuration of that time asks for; the collection answers meanwhile.
+fn rebuild(session: &Session<'_>, args: &RestoreArgs, name: &str) -> Result<(), Failure> {
+    session.out.note(&format!("indexes of {name} were built otherwise than it is configured: they are built anew, and answer meanwhile"));
+    let deadline = Deadline::after(session, args.wait.wait_timeout);
+    session.write(name, |_, collection| settle::steps(session, None, collection, Goal::Indexed, deadline)).map(drop)
 }
 
 /// Brings what a lazy restore left, unless nobody waits for it, and says when it was there.

@@ -43,10 +43,11 @@ pub(super) fn run(session: &Session<'_>, args: &SearchArgs) -> Result<(), Failur
             None => (0, queries.rows()),
             Some(rows) => rows.within(queries.rows()).map_err(|why| Failure::invalid(why).with_file(&args.vectors))?,
         };
-        let mode = match (args.exact, args.ef) {
-            (true, _) => Mode::Exact,
-            (false, Some(ef)) => Mode::Walk(ef as usize),
-            (false, None) => Mode::Auto,
+        let mode = match (args.exact, args.ef, args.recall) {
+            (true, ..) => Mode::Exact,
+            (false, Some(ef), _) => Mode::Walk(ef as usize),
+            (false, None, Some(target)) => Mode::Recall(target),
+            (false, None, None) => Mode::Auto,
         };
         let mut query = Vec::with_capacity(queries.dim());
         let mut scratch = SearchScratch::default();

@@ -5,6 +5,7 @@
 
 pub(super) mod cache;
 mod memo;
+pub(super) mod tail;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use std::sync::Arc;
 use cache::{Known, Pending, Ready};
 use index::Bitmap;
 use memo::Memo;
+use tail::TailFilter;
 
 use super::version::{Place, Version};
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::log::PayloadCache;
 use crate::payload::{Candidates, Filter, Lookup};
-use crate::tail::TailRecord;
 
 /// Which points an operation means.
 #[derive(Debug, Clone)]
@@ -113,18 +114,23 @@ impl Version {
             self.row_passes(number, row, &ready.known, cache)?
         } else {
             // The row's payload was changed or its point moved on: the id leads to where it stands now.
-            match self.find(&segment.id(row), 0) {
-                Some(Place::Segment(other, row)) => {
-                    // Made ready, it is remembered for the next row that moved there.
-                    let there = self.make_ready(other, ready.known.filter.as_ref(), 0);
-                    self.row_passes(other, row, &there.known, cache)?
-                }
-                Some(place @ Place::Tail(..)) => matches(ready.known.filter.as_ref(), &segment.id(row), self.payload(&place)?.as_deref()),
-                None => false,
-            }
+            let id = segment.id(row);
+            self.find(&id, 0).map_or(Ok(false), |place| self.place_passes(&place, &id, ready.known.filter.as_ref()))?
         };
         pending.memo.set(row, passes);
         Ok(passes)
+    }
+
+    /// Says whether a point passes with the payload at a place, the one that is seen.
+    ///
+    /// # Errors
+    /// `Corrupt` when the payload does not read.
+    fn place_passes(&self, place: &Place, id: &PointId, filter: Option<&Filter>) -> Result<bool> {
+        match place {
+            // Made ready, it is remembered for the next row that moved there.
+            Place::Segment(number, row) => self.row_passes(*number, *row, &self.make_ready(*number, filter, 0).known, None),
+            Place::Tail(record, row) => Ok(matches(filter, id, record.payload(*row)?.as_deref())),
+        }
     }
 
     /// Says whether a row passes with the payload that stands there.
@@ -169,9 +175,10 @@ impl Version {
             let ready = self.decided(number, Some(filter), 0)?;
             ids.extend(ready.accepted.rows().iter().map(|row| self.segments[number].segment.id(row)));
         }
+        let in_tail = TailFilter::new(self, filter);
         for record in self.tail_records() {
             for row in 0..record.rows() {
-                if record.is_visible(0, row, self.lsn_end) && tail_row_passes(self, record, row, filter)? {
+                if record.is_visible(0, row, self.lsn_end) && in_tail.passes(record, row)? {
                     ids.push(record.ids[row as usize]);
                 }
             }
@@ -211,18 +218,4 @@ impl Pending {
 
 fn matches(filter: Option<&Filter>, id: &PointId, payload: Option<&str>) -> bool {
     filter.is_none_or(|filter| filter.matches(id, payload))
-}
-
-/// Says whether the point of a row of the tail passes.
-pub(super) fn tail_row_passes(version: &Version, record: &TailRecord, row: u32, filter: &Filter) -> Result<bool> {
-    let id = record.ids[row as usize];
-    let payload = if record.is_visible(0, row, version.lsn_end) {
-        record.payload(row)?
-    } else {
-        match version.find(&id, 0) {
-            Some(place) => version.payload(&place)?,
-            None => return Ok(false),
-        }
-    };
-    Ok(filter.matches(&id, payload.as_deref()))
 }

@@ -15,8 +15,9 @@ use super::merge::{self, SegmentSize, Work};
 use super::publish::Covered;
 use super::version::{OpenSegment, Version, vector_part};
 use crate::error::{Error, Result};
+use crate::ids::Lsn;
 use crate::schema::{IndexKind, Schema};
-use crate::segment::{FlatInput, ObjectMeta, SegmentKind, SegmentMeta, build_flat, build_rows};
+use crate::segment::{FlatInput, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_rows};
 use graphs::{Building, wants_graph};
 use rows::{Gathered, gather_segments, gather_tail};
 
@@ -67,11 +68,11 @@ impl Executor for Threads {
     }
 }
 
-/// Describes a segment to the policy.
-fn size_of(open: &OpenSegment, schema: &Schema) -> SegmentSize {
+/// Describes a segment to the policy; `live` counts the living rows of a part.
+fn size_of(open: &OpenSegment, schema: &Schema, live: impl Fn(&Segment, u32) -> u32) -> SegmentSize {
     let segment = &open.segment;
     // A row lives as long as any of its parts.
-    let live = (0..segment.parts()).map(|part| u64::from(segment.live(part))).max().unwrap_or(0);
+    let live = (0..segment.parts()).map(|part| u64::from(live(segment, part))).max().unwrap_or(0);
     let is_current = (1..schema.parts()).all(|part| graphs::is_current(segment, schema, part));
     let has_graph = is_current && live >= merge::GRAPH_ROWS_MIN;
     // A graph or lists that nobody wants go whatever their size.
@@ -98,8 +99,16 @@ impl Collection {
         if goal == Goal::Bounded {
             return None;
         }
-        let sizes: Vec<_> = version.segments.iter().map(|open| size_of(open, &version.schema)).collect();
-        merge::choose(&sizes, wants_graph(&version.schema)).map(Step::Segments)
+        let choose = |live: &dyn Fn(&Segment, u32) -> u32| {
+            let sizes: Vec<_> = version.segments.iter().map(|open| size_of(open, &version.schema, live)).collect();
+            merge::choose(&sizes, wants_graph(&version.schema))
+        };
+        choose(&|segment, part| segment.live(part))?;
+        // Segments are written as of the covered position: what was deleted behind it stays in them, and would be chosen again and again.
+        let covered = version.manifest.covered_lsn;
+        let work =
+            choose(&|segment, part| segment.live(part) + segment.dead_at(part, Lsn::MAX).count() - segment.dead_at(part, covered).count());
+        Some(work.map_or(Step::Seal, Step::Segments))
     }
 
     /// Runs one background step.

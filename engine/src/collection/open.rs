@@ -86,6 +86,7 @@ fn find(world: &World, dir: &CollectionDir, manifest: Manifest, ranges: Option<&
         segments: Arc::new(segments),
         log,
         tail: Arc::new(Tail::new(manifest.covered_lsn)),
+        tail_filters: Arc::default(),
         tail_end: 0,
         points: manifest.points,
         points_with_payload: manifest.points_with_payload,

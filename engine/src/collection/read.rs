@@ -1,12 +1,9 @@
-//! Points read back: by id, one after the other for an export, and what there is to say about a collection.
-
-use std::collections::BTreeMap;
+//! Points read back: by id, and one after the other for an export.
 
 use super::version::{Place, Version};
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::log::PayloadCache;
-use crate::segment::{SegmentKind, SegmentMeta};
 
 /// A point as it is now.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,31 +14,6 @@ pub struct PointView {
     pub payload: Option<String>,
     /// Its vectors by name, as stored (cosine vectors are normalised).
     pub vectors: Vec<(String, Vec<f32>)>,
-}
-
-/// What there is to say about a collection.
-#[derive(Debug, Clone)]
-pub struct CollectionInfo {
-    /// Live points.
-    pub points: u64,
-    /// Live points with a payload.
-    pub points_with_payload: u64,
-    /// Rows in the tail.
-    pub tail_points: u64,
-    /// Rows of flat segments.
-    pub flat_points: u64,
-    /// Rows of segments with a graph or lists.
-    pub indexed_points: u64,
-    /// The segments.
-    pub segments: Vec<SegmentMeta>,
-    /// Bytes of log records.
-    pub log_bytes: u64,
-    /// Bytes of the segments' objects without codes.
-    pub segment_bytes: u64,
-    /// Bytes of codes.
-    pub code_bytes: u64,
-    /// Bytes of memory by what they hold.
-    pub memory_bytes: BTreeMap<&'static str, u64>,
 }
 
 impl Version {
@@ -86,34 +58,5 @@ impl Version {
             }
         }
         Ok(())
-    }
-
-    /// Describes the collection.
-    #[must_use]
-    pub fn info(&self) -> CollectionInfo {
-        let metas: Vec<SegmentMeta> = self.segments.iter().map(|open| open.segment.meta().clone()).collect();
-        let rows = |kind: SegmentKind| metas.iter().filter(|meta| meta.kind == kind).map(|meta| u64::from(meta.rows)).sum();
-        let codes =
-            |meta: &SegmentMeta| meta.objects.iter().filter(|o| o.role == crate::object_file::Role::Codes).map(|o| o.bytes).sum::<u64>();
-        let code_bytes = metas.iter().map(codes).sum();
-        let mut memory_bytes = BTreeMap::new();
-        for (section, bytes) in self.segments.iter().flat_map(|open| open.segment.memory_bytes()) {
-            *memory_bytes.entry(section).or_insert(0) += bytes;
-        }
-        memory_bytes.insert("filters asked lately", self.segments.iter().map(|open| open.filters.memory_bytes()).sum());
-        memory_bytes.insert("tail", self.lsn_end - self.tail.start);
-        memory_bytes.insert("tail codes", self.tail.code_bytes());
-        CollectionInfo {
-            points: self.points,
-            points_with_payload: self.points_with_payload,
-            tail_points: self.tail_rows,
-            flat_points: rows(SegmentKind::Flat),
-            indexed_points: rows(SegmentKind::Graph) + rows(SegmentKind::Ivf),
-            log_bytes: self.lsn_end,
-            segment_bytes: metas.iter().map(SegmentMeta::disk_bytes).sum::<u64>() - code_bytes,
-            code_bytes,
-            segments: metas,
-            memory_bytes,
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use index::{Kernels, TopK};
 
+use super::effort::TargetRecall;
 use super::filter::cache::Ready;
 use super::version::{Version, vector_part};
 use crate::batch::check_vector;
@@ -16,7 +17,8 @@ use crate::segment::{Hit, SearchContext, SearchScratch, Segment, Undecided, Vect
 /// Collections up to this size are searched exactly unless a walk is asked for.
 const EXACT_POINTS_MAX: u64 = 20_000;
 /// Candidates of a walk when nothing else is asked for.
-const EF_DEFAULT: usize = 64;
+pub(super) const EF_DEFAULT: usize = 64;
+
 /// How neighbours are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -24,6 +26,8 @@ pub enum Mode {
     Auto,
     /// Through the index, with this many candidates.
     Walk(usize),
+    /// Through the index, with as many candidates as it takes to find this share of the neighbours; exactly in small collections.
+    Recall(TargetRecall),
     /// By comparing with every vector.
     Exact,
 }
@@ -90,11 +94,21 @@ impl Version {
         }
         let ef = match request.mode {
             Mode::Exact => None,
-            Mode::Auto if self.points <= EXACT_POINTS_MAX => None,
+            Mode::Auto | Mode::Recall(_) if self.points <= EXACT_POINTS_MAX => None,
+            Mode::Recall(target) if target.is_exact() => None,
+            Mode::Recall(target) => Some(self.ef_for(request.part, target, request.top)),
             Mode::Auto => Some(EF_DEFAULT.max(2 * request.top)),
             Mode::Walk(ef) => Some(ef.max(request.top)),
         };
         Ok(Query { spec: vector_part(vector), distance: vector.distance, vector: floats, top: request.top, ef })
+    }
+
+    /// Gives the candidates that searches of a part take for a recall: the largest number that any index needs.
+    #[must_use]
+    pub fn ef_for(&self, part: usize, target: TargetRecall, top: usize) -> usize {
+        let indexed = self.segments.iter().map(|open| &open.segment).filter(|segment| segment.is_indexed(part as u32));
+        let efs = indexed.map(|segment| target.ef(segment.tuning(part as u32), top));
+        efs.max().unwrap_or(EF_DEFAULT).max(2 * top)
     }
 
     fn search_segment(

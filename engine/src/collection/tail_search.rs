@@ -4,7 +4,7 @@
 use index::flat::TotalF32;
 use index::{Kernels, TopK};
 
-use super::filter::tail_row_passes;
+use super::filter::tail::TailFilter;
 use super::search::{Query, SearchRequest};
 use super::version::Version;
 use crate::error::Result;
@@ -21,7 +21,8 @@ const CODED_PER_SEARCH: usize = 16;
 
 impl Version {
     pub(super) fn search_tail(&self, kernels: &Kernels, request: &SearchRequest<'_>, query: &Query, top: &mut TopK<PointId>) -> Result<()> {
-        let mut search = TailSearch { version: self, kernels, request, query, top, batch: Batch::default() };
+        let filter = request.filter.map(|filter| TailFilter::new(self, filter));
+        let mut search = TailSearch { version: self, kernels, request, filter, query, top, batch: Batch::default() };
         let end = (self.tail_end, 0);
         let mut next = (self.tail.first_number(), 0);
         let mut coded = Vec::new();
@@ -49,6 +50,7 @@ struct TailSearch<'a> {
     version: &'a Version,
     kernels: &'a Kernels,
     request: &'a SearchRequest<'a>,
+    filter: Option<TailFilter<'a>>,
     query: &'a Query,
     top: &'a mut TopK<PointId>,
     batch: Batch<'a>,
@@ -88,7 +90,7 @@ impl<'a> TailSearch<'a> {
         if !record.is_visible(self.request.part, row, self.version.lsn_end) {
             return Ok(false);
         }
-        self.request.filter.map_or(Ok(true), |filter| tail_row_passes(self.version, record, row, filter))
+        self.filter.as_ref().map_or(Ok(true), |filter| filter.passes(record, row))
     }
 
     fn add(&mut self, record: &'a TailRecord, row: u32) {

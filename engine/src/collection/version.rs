@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::filter::cache::FilterCache;
+use super::filter::tail::TailFilters;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Lsn, PointId};
 use crate::log::{LogMap, PayloadCache};
@@ -58,6 +59,8 @@ pub struct Version {
     pub log: Arc<LogMap>,
     /// Rows behind the last segment.
     pub tail: Arc<Tail>,
+    /// Filters that the tail was asked lately, with what its payloads said.
+    pub(super) tail_filters: Arc<TailFilters>,
     /// Number behind the last record of the tail that is in this version.
     pub tail_end: u32,
     /// Live points.

@@ -9,7 +9,7 @@ use index::hnsw::{self, BuildError, Executor, GraphShape, GraphView, Params, Pro
 use super::Segment;
 use super::build::finished;
 use super::meta::ObjectMeta;
-use super::tuning::{Tuning, read_tuning};
+use super::tuning::{StoredTuning, Tuning};
 use super::vectors::{Codes, Nodes, layout_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::SegmentId;
@@ -31,6 +31,7 @@ pub struct Graph {
     part: u32,
     /// The graph's bytes and what was read from their head, once they were checked.
     layout: OnceLock<(Bytes, GraphShape)>,
+    tuning: StoredTuning,
 }
 
 impl Graph {
@@ -39,7 +40,7 @@ impl Graph {
     /// # Errors
     /// `Corrupt` when it is damaged or another object, `NewerFormat` when a later version wrote it.
     pub fn open(bytes: Bytes, id: SegmentId, part: u32) -> Result<Self> {
-        Ok(Graph { object: ObjectFile::open(bytes, Role::Graph, id)?, part, layout: OnceLock::new() })
+        Ok(Graph { object: ObjectFile::open(bytes, Role::Graph, id)?, part, layout: OnceLock::new(), tuning: StoredTuning::default() })
     }
 
     /// Gives the graph over some nodes; the first call checks the bytes.
@@ -63,8 +64,8 @@ impl Graph {
     ///
     /// # Errors
     /// `Corrupt` when it is damaged.
-    pub fn tuning(&self) -> Result<Option<Tuning>> {
-        read_tuning(&self.object, self.part)
+    pub fn tuning(&self) -> Result<Option<&Tuning>> {
+        self.tuning.get(&self.object, self.part)
     }
 
     /// Gives the container, for reading everything in it.

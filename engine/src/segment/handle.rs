@@ -219,22 +219,23 @@ impl Segment {
         self.vectors.get(part as usize)?.lists.as_deref()
     }
 
-    /// Gives what was measured of the graph or the lists of a vector part; `None` where there are none, or older ones.
-    ///
-    /// # Errors
-    /// `Corrupt` when it is damaged.
-    pub fn tuning(&self, part: u32) -> Result<Option<Tuning>> {
-        match (self.graph(part), self.lists(part)) {
-            (Some(graph), _) => graph.tuning(),
-            (None, Some(lists)) => lists.tuning(),
-            (None, None) => Ok(None),
-        }
-    }
-
     /// Gives the number of rows that have a part, dead ones included.
     #[must_use]
     pub fn rows_with(&self, part: u32) -> u32 {
         if part < self.parts() { self.rows.present(part) } else { 0 }
+    }
+
+    /// Says whether a part has an index that searches go through.
+    #[must_use]
+    pub fn is_indexed(&self, part: u32) -> bool {
+        self.graph(part).is_some() || self.lists(part).is_some()
+    }
+
+    /// Gives what was measured of the index of a part; `None` where nothing was stored, or where it is damaged: it changes no answer.
+    #[must_use]
+    pub fn tuning(&self, part: u32) -> Option<&Tuning> {
+        let of_lists = || self.lists(part).and_then(|lists| lists.tuning().ok().flatten());
+        self.graph(part).and_then(|graph| graph.tuning().ok().flatten()).or_else(of_lists)
     }
 
     /// Marks a part of a row as ended by the record at an LSN; says whether it was alive until now.
@@ -314,7 +315,8 @@ impl Segment {
         self.marks.get(part as usize).map_or(0, PartMarks::live)
     }
 
-    /// Gives the bytes that the segment takes when all of it is in memory, by what they are for. Only "deletion marks" are on the heap.
+    /// Gives the bytes that the segment takes when all of it is in memory, by what they are for. "blocks" and "deletion marks" are the
+    /// segment's own memory, the rest is mapped; blocks are counted once searches have made them.
     #[must_use]
     pub fn memory_bytes(&self) -> Vec<(&'static str, u64)> {
         let mut sections = self.rows.bytes();
@@ -324,6 +326,7 @@ impl Segment {
         sections.push(("codes", codes.map(|codes| codes.bytes()).sum()));
         sections.push(("graph", self.vectors.iter().flat_map(|part| &part.graph).map(|graph| graph.bytes()).sum()));
         sections.push(("lists", self.vectors.iter().flat_map(|part| &part.lists).map(|lists| lists.bytes()).sum()));
+        sections.push(("blocks", self.vectors.iter().map(|part| part.blocks.bytes()).sum()));
         sections.push(("deletion marks", self.marks.iter().map(PartMarks::memory_bytes).sum()));
         sections
     }

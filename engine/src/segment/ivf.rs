@@ -9,7 +9,7 @@ use index::ivf::{self, BuildError, Executor, Input, ListsShape, ListsView, Param
 use super::Segment;
 use super::build::finished;
 use super::meta::ObjectMeta;
-use super::tuning::{Tuning, read_tuning};
+use super::tuning::{StoredTuning, Tuning};
 use super::vectors::layout_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::SegmentId;
@@ -31,6 +31,7 @@ pub struct Lists {
     part: u32,
     /// The bytes of the lists and what was read from their head, once they were checked.
     layout: OnceLock<(Bytes, ListsShape)>,
+    tuning: StoredTuning,
 }
 
 impl Lists {
@@ -39,7 +40,7 @@ impl Lists {
     /// # Errors
     /// `Corrupt` when it is damaged or another object, `NewerFormat` when a later version wrote it.
     pub fn open(bytes: Bytes, id: SegmentId, part: u32) -> Result<Self> {
-        Ok(Lists { object: ObjectFile::open(bytes, Role::Ivf, id)?, part, layout: OnceLock::new() })
+        Ok(Lists { object: ObjectFile::open(bytes, Role::Ivf, id)?, part, layout: OnceLock::new(), tuning: StoredTuning::default() })
     }
 
     /// Gives the lists, whose keys are the rows of a segment; the first call checks the bytes.
@@ -69,8 +70,8 @@ impl Lists {
     ///
     /// # Errors
     /// `Corrupt` when it is damaged.
-    pub fn tuning(&self) -> Result<Option<Tuning>> {
-        read_tuning(&self.object, self.part)
+    pub fn tuning(&self) -> Result<Option<&Tuning>> {
+        self.tuning.get(&self.object, self.part)
     }
 
     /// Gives the container, for reading everything in it.

@@ -288,7 +288,7 @@ impl<'a> Coded<'a> {
         let facts = self.facts(accepted.count());
         let mut plan = facts.plan();
         if let Plan::PlainWalk { width } = plan
-            && !self.walk_plainly(width, accepted.rows(), facts.ef_min(), walk, rows)
+            && !self.walk_plainly(width, accepted.rows(), facts.enough().min(accepted.count() as usize), walk, rows)
         {
             plan = facts.filtered_walk();
         }
@@ -313,7 +313,9 @@ impl<'a> Coded<'a> {
         let Some(graph) = &self.graph else { return false };
         let found = hnsw::search(self.search.kernels, graph, &self.view, self.blocks(), self.code.as_query(), width, walk);
         rows.extend(found.iter().filter(|found| accepted.get(found.1)).map(|found| self.nodes.row(found.1)));
-        rows.len() >= enough
+        let arrived = rows.len() >= enough;
+        rows.truncate(self.compared());
+        arrived
     }
 
     /// Walks through what does not pass; false when the walk was given up.
@@ -329,7 +331,7 @@ impl<'a> Coded<'a> {
         let Some(graph) = &self.graph else { return false };
         let wanted = Wanted { accept, ef: self.ef, ef_min, visits_max };
         let found = hnsw::search_filtered(self.search.kernels, graph, &self.view, self.code.as_query(), &wanted, walk);
-        rows.extend(found.unwrap_or_default().iter().map(|found| self.nodes.row(found.1)));
+        rows.extend(found.unwrap_or_default().iter().take(self.compared()).map(|found| self.nodes.row(found.1)));
         found.is_some()
     }
 
@@ -341,7 +343,7 @@ impl<'a> Coded<'a> {
         let mut found = scan.scan(self.search.kernels, &self.view, self.code.as_query(), list, self.ef);
         let most = self.ef.saturating_mul(SCAN_EF_MAX).min(list.len());
         let mut compared = 0;
-        let mut end = (self.ef / 2).max(self.search.k).min(found.len());
+        let mut end = self.compared().min(found.len());
         loop {
             rows.clear();
             rows.extend(found[compared..end].iter().map(|found| self.nodes.row(found.1)));

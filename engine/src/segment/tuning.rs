@@ -1,5 +1,7 @@
 //! What was measured of an index when it was built: an optional section of its object, with the effort that finds how much.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 
 use super::build::finished;
@@ -123,13 +125,24 @@ pub fn add_tuning(object: &ObjectMeta, bytes: Vec<u8>, tuning: &Tuning) -> Resul
     finished(object.role, object.part, object.id, bytes)
 }
 
-/// Reads what was measured of the index in an object; `None` in an object of before that was stored.
-///
-/// # Errors
-/// `Corrupt` when it is damaged.
-pub fn read_tuning(object: &ObjectFile, part: u32) -> Result<Option<Tuning>> {
-    let section = object.section(TAG_TUNING, part)?;
-    section.map(|bytes| Tuning::parse(&bytes).map_err(|error| error.with_object(object.id().to_string()))).transpose()
+/// What was measured of the index in an object, read once.
+#[derive(Debug, Default)]
+pub struct StoredTuning(OnceLock<Option<Tuning>>);
+
+impl StoredTuning {
+    /// Reads the section of a part; `None` in an object of before that was stored.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged.
+    pub fn get(&self, object: &ObjectFile, part: u32) -> Result<Option<&Tuning>> {
+        if let Some(tuning) = self.0.get() {
+            return Ok(tuning.as_ref());
+        }
+        let section = object.section(TAG_TUNING, part)?;
+        let parse = |bytes: Bytes| Tuning::parse(&bytes).map_err(|error| error.with_object(object.id().to_string()));
+        let tuning = section.map(parse).transpose()?;
+        Ok(self.0.get_or_init(|| tuning).as_ref())
+    }
 }
 
 #[cfg(test)]

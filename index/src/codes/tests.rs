@@ -71,6 +71,23 @@ fn float_codes_find_the_true_neighbours_after_a_rerank() {
 }
 
 #[test]
+fn by_inner_product_a_query_of_any_length_has_the_same_neighbours() {
+    let mut stream = Stream::new(8);
+    let rows: Vec<Vec<f32>> = (0..500).map(|_| (0..40).map(|_| stream.gaussian()).collect()).collect();
+    let codes = coded(Metric::Dot, Datatype::F32, &stored(Datatype::F32, &rows));
+    let near = |scale: f32| {
+        let query: Vec<f32> = rows[3].iter().map(|value| value * scale).collect();
+        let code = codes.view().params().encode_query(&query);
+        let near = flat::scan_codes(Kernels::detect(), &codes.view(), code.as_query(), 0..500, |_| true, 20);
+        near.into_iter().map(|(_, row)| row).collect::<Vec<u32>>()
+    };
+    for scale in [1e-20, 1.0 / 1024.0, 64.0, 1e20] {
+        let same = near(scale).iter().filter(|row| near(1.0).contains(row)).count();
+        assert!(same >= 18, "scale {scale}: {same} of 20");
+    }
+}
+
+#[test]
 fn a_scan_keeps_the_nearest_of_the_rows_it_may_take() {
     let rows: Vec<Vec<f32>> = (0_u8..200).map(|i| vec![f32::from(i), 0.0]).collect();
     let codes = coded(Metric::L2, Datatype::U8, &stored(Datatype::U8, &rows));

@@ -1,12 +1,10 @@
 //! Training: which range of values the 254 steps of a code cover.
 
+use super::HALF_STEPS;
 use crate::metric::{Datatype, Metric};
 
 /// Values looked at: more do not move the quantiles.
 const MAX_VALUES: usize = 1 << 16;
-
-/// Half of the steps between the smallest and the largest code.
-const HALF_STEPS: f32 = 127.0;
 
 /// Shares of the values that may be clipped at each end. Heavy tails pay for a narrow range in clipping
 /// error, so each share is tried and the error decides.
@@ -53,8 +51,8 @@ pub(super) fn range(metric: Metric, values: &[f32]) -> (f32, f32) {
     best.map_or((0.0, 1.0), |(_, centre, step)| (centre, step))
 }
 
-/// What an error of whole codes counts for beside one of their upper halves: halves only choose candidates, whole codes put them in order.
-const WHOLE_WEIGHT: f64 = 16.0;
+/// What an error of whole codes counts for beside one of their upper halves, whose steps are 16 times as wide.
+const WHOLE_WEIGHT: f64 = 256.0;
 
 /// What whole codes and their upper halves, which walks compare, lose.
 fn squared_error(values: &[f32], centre: f32, step: f32) -> f64 {

@@ -50,7 +50,8 @@ impl Geometry {
     #[inline]
     fn covers(&self, to_chosen: i64, to_owner: i64) -> bool {
         match self {
-            Geometry::Products => to_chosen <= to_owner,
+            // As near is not enough: what equals the owner is as near to everything as the owner is, and would cover all the rest.
+            Geometry::Products => to_chosen < to_owner,
             // Equal rows are at distance 0 from each other, and covered.
             _ => to_chosen * ALPHA.0 <= to_owner * ALPHA.1,
         }
@@ -62,12 +63,15 @@ impl Geometry {
 pub(super) struct Selection {
     chosen: Vec<u32>,
     passed_over: Vec<u32>,
+    /// Passed over because they equal a chosen node.
+    equals: Vec<u32>,
     distances: Vec<i32>,
 }
 
 impl Selection {
     /// Chooses up to `limit` of `candidates` for the list of `owner`, nearest first: one that a chosen node covers is passed over,
-    /// because the walk reaches it through that node. When fewer than `floor` are left, the nearest passed over fill up.
+    /// because the walk reaches it through that node. When fewer than `floor` are left, the nearest passed over fill up, and equals of
+    /// chosen nodes last: lists full of one vector's copies lead nowhere else.
     ///
     /// `candidates` are sorted, without the owner and without repetition.
     #[expect(clippy::too_many_arguments, reason = "what a list is chosen by; a struct of them would be used once")]
@@ -83,34 +87,40 @@ impl Selection {
     ) -> &[u32] {
         self.chosen.clear();
         self.passed_over.clear();
+        self.equals.clear();
         for candidate in candidates {
             if self.chosen.len() == limit {
                 break;
             }
-            if self.is_covered(kernels, codes, geometry, owner, candidate) {
-                self.passed_over.push(candidate.node());
-            } else {
-                self.chosen.push(candidate.node());
+            match self.covering(kernels, codes, geometry, owner, candidate) {
+                None => self.chosen.push(candidate.node()),
+                Some(chosen) if codes.rows().row(chosen) == codes.rows().row(candidate.node()) => self.equals.push(candidate.node()),
+                Some(_) => self.passed_over.push(candidate.node()),
             }
         }
         let missing = floor.min(limit).saturating_sub(self.chosen.len());
-        self.chosen.extend(self.passed_over.iter().take(missing));
+        self.chosen.extend(self.passed_over.iter().chain(&self.equals).take(missing));
         assert!(self.chosen.len() <= limit);
         &self.chosen
     }
 
-    fn is_covered(&mut self, kernels: &Kernels, codes: &CodesView<'_>, geometry: &Geometry, owner: u32, candidate: Key) -> bool {
+    /// A chosen node that covers a candidate; one that equals it where there is one.
+    fn covering(&mut self, kernels: &Kernels, codes: &CodesView<'_>, geometry: &Geometry, owner: u32, candidate: Key) -> Option<u32> {
         let node = candidate.node();
         let query = codes.row_query(node);
         let to_owner = geometry.stretchable(candidate.distance(), owner, node);
         for part in self.chosen.chunks(COMPARED) {
             self.distances.resize(part.len(), 0);
             codes.distances(kernels, query, part, &mut self.distances);
-            let mut chosen = part.iter().zip(&self.distances);
-            if chosen.any(|(chosen, distance)| geometry.covers(geometry.stretchable(*distance, *chosen, node), to_owner)) {
-                return true;
+            let distances =
+                part.iter().zip(&self.distances).map(|(chosen, distance)| (geometry.stretchable(*distance, *chosen, node), *chosen));
+            // The nearest of them; of equal nodes only one was chosen.
+            if let Some((to_chosen, chosen)) = distances.min()
+                && (geometry.covers(to_chosen, to_owner) || codes.rows().row(chosen) == codes.rows().row(node))
+            {
+                return Some(chosen);
             }
         }
-        false
+        None
     }
 }

@@ -272,3 +272,37 @@ impl<'a> ListsView<'a> {
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_the_same_numbers() {
+        let document = include_str!("../../../docs/format/segment.md");
+        let rows: Vec<Vec<&str>> = document
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        for (name, at) in [
+            ("VERSION", 0),
+            ("METRIC", 4),
+            ("DIMS", 8),
+            ("LISTS", 12),
+            ("ROWS", 16),
+            ("KEY_BOUND", 20),
+            ("SEED", SEED_AT),
+            ("ORIGIN", ORIGIN_AT),
+            ("UNIT", UNIT_AT),
+            ("RESERVED", RESERVED_AT),
+            ("MEAN", HEADER_BYTES),
+        ] {
+            let offset = rows.iter().find(|row| row[0] == name).map(|row| row[1].to_owned());
+            assert_eq!(offset, Some(at.to_string()), "{name}");
+        }
+        let version = rows.iter().find(|row| row[0] == "VERSION").map(|row| row[3].to_owned());
+        assert_eq!((version, block_len(64)), (Some(VERSION.to_string()), 4 * 64 + 256));
+        assert!(document.contains(&format!("number of lists, 1 to {LISTS_MAX}")));
+    }
+}

@@ -11,6 +11,9 @@ use super::window::Window;
 pub enum IndexState {
     /// Its segments were loaded as they were.
     Kept,
+    /// Its segments were loaded, and some were built otherwise than the configuration of that time asks for: they answer until the
+    /// background steps have built them anew.
+    Differs,
     /// There is no graph; none was needed.
     None,
 }

@@ -150,7 +150,7 @@ impl<'a> Order<'a> {
         let drawn = Incarnation::draw(&**random);
         let incarnation = self.claimed.map_or(drawn, |claimed| claimed.incarnation);
         let files = Files { now: &now, away: &away, source };
-        let (timeline, points) = install(database, self, &aim, &files, incarnation, progress)?;
+        let (timeline, points, index) = install(database, self, &aim, &files, incarnation, progress)?;
         let answered = seconds_since(began, clock.monotonic_micros());
         let position = aim.point.position;
         let origin = Origin::Restored { name: self.name.to_owned(), timeline: position.timeline, lsn: position.lsn };
@@ -159,7 +159,6 @@ impl<'a> Order<'a> {
             hold.keep();
         }
         let (aliases, aliases_left) = bring_back_aliases(database, self, &aim.aliases)?;
-        let has_graph = IndexDescription::of(&aim.manifest).has_graph();
         Ok(RestoreReport {
             collection: self.target.to_owned(),
             points,
@@ -170,9 +169,9 @@ impl<'a> Order<'a> {
             next_time: aim.next_time,
             timeline,
             source_timeline: position.timeline,
-            index: if has_graph { IndexState::Kept } else { IndexState::None },
+            index,
             first_answer_s: answered,
-            full_speed_s: away.is_empty().then_some(answered),
+            full_speed_s: (away.is_empty() && index != IndexState::Differs).then_some(answered),
             seconds: seconds_since(began, clock.monotonic_micros()),
             aliases,
             aliases_left,
@@ -228,7 +227,8 @@ pub(super) fn check_space(database: &Database, plans: &[&FetchPlan]) -> Result<(
         .with_hint("free space, or run \"vectra collections purge\" to give back dropped collections at once"))
 }
 
-/// Puts the files of the new life together, durably; on failure none of them stays. Gives its timeline and the number of its points.
+/// Puts the files of the new life together, durably; on failure none of them stays. Gives its timeline, the number of its points, and
+/// what is to be said of its index.
 fn install(
     database: &Database,
     order: &Order<'_>,
@@ -236,7 +236,7 @@ fn install(
     files: &Files<'_>,
     incarnation: Incarnation,
     progress: Progress<'_>,
-) -> Result<(Timeline, u64)> {
+) -> Result<(Timeline, u64, IndexState)> {
     let world = database.world();
     let root = database.collection_dir(incarnation);
     let point = &aim.point;
@@ -252,15 +252,25 @@ fn install(
         check_restored(&collection, point)?;
         probe(&collection)?;
         let points = collection.version().points;
+        let index = index_state(&collection, aim);
         drop(collection);
         let points = order.finish.map_or(Ok(points), |finish| finish_with(world, order, &root, incarnation, sources.clone(), finish))?;
-        Ok((timeline, points))
+        Ok((timeline, points, index))
     });
     if installed.is_err() {
         // Nobody ever saw it; what cannot be removed now is cleared away at the next open.
         let _ = world.fs.remove_dir_all(&root);
     }
     installed
+}
+
+/// Compares the index that came with what the configuration asks for (A26).
+fn index_state(collection: &Collection, aim: &Aim) -> IndexState {
+    match collection.version().has_other_indexes() {
+        true => IndexState::Differs,
+        false if IndexDescription::of(&aim.manifest).has_graph() => IndexState::Kept,
+        false => IndexState::None,
+    }
 }
 
 /// Opens what nobody sees yet for writing, and lets the work on it be done; gives the number of its points.

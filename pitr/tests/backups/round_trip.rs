@@ -1,6 +1,7 @@
 //! What was backed up comes back, and only what is new is sent.
 
-use engine::schema::Memory;
+use engine::collection::WriteOperation;
+use engine::schema::{IndexConfig, Memory, VectorConfig};
 use pitr::backup::BackupType;
 use pitr::restore::IndexState;
 use pitr::{Candidates, Level, RestoreRequest, Target};
@@ -56,6 +57,32 @@ fn comes_back_the_same(memory: Memory) {
     assert_eq!(collection.version().info().segments, segments, "the index is the one that was backed up");
     upsert(&collection, 5_000..5_010, &mut stream);
     assert_eq!(collection.version().points, 1_609);
+}
+
+#[test]
+fn an_index_that_was_built_otherwise_than_configured_comes_back_answers_and_is_built_anew() {
+    let machine = Machine::new(12);
+    let (database, store) = (machine.database(), machine.store("/backups/a"));
+    let collection = create(&database, "c");
+    upsert(&collection, 0..1_500, &mut Stream::new(12));
+    index_all(&collection);
+    let change = VectorConfig { m: Some(6), ..VectorConfig::default() };
+    collection.write(WriteOperation::Configure(IndexConfig::of_vectors(vec![change]))).unwrap();
+    let before = content(&collection);
+    backup(&database, &collection, &store, "one");
+    let verified = machine.verify("/backups/a", Level::Restore);
+    assert!(verified.ok, "{:?}", verified.problems);
+    let request = RestoreRequest { name: "c", new_name: Some("d"), ..RestoreRequest::default() };
+    let restored = pitr::restore(&database, &store, &request, &|_, _| ()).unwrap();
+    assert_eq!((restored.index, restored.full_speed_s), (IndexState::Differs, None));
+    let collection = database.collection("d").unwrap();
+    assert_eq!((content(&collection), collection.version().schema.vectors[0].index.m), (before.clone(), 6));
+    index_all(&collection);
+    assert!(!collection.version().has_other_indexes());
+    assert_eq!(content(&collection), before);
+    backup(&database, &collection, &store, "two");
+    let request = RestoreRequest { name: "d", new_name: Some("e"), ..RestoreRequest::default() };
+    assert_eq!(pitr::restore(&database, &store, &request, &|_, _| ()).unwrap().index, IndexState::Kept);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Puts the data of a measurement into a collection, as any user would.
 
 use super::data::BenchData;
+use crate::args::IndexSettings;
 use crate::commands::ingest::{Manner, VectorBatches, VectorInput, Writing, ingest};
 use crate::commands::session::Session;
 use crate::commands::settle::{self, Deadline};
 use crate::exit::Failure;
 use crate::input::VectorElement;
-use engine::collection::WriteOperation;
 use engine::collection::indexer::Goal;
+use engine::collection::{Version, WriteOperation};
 use engine::schema::Numbers;
 use engine::{Batch, Collection, Point, PointId, Schema, VectorSchema};
 
@@ -20,21 +21,20 @@ const OVERWRITE_EVERY: usize = 100;
 pub(super) struct Built {
     pub seconds: f64,
     pub cpu_seconds: f64,
-    /// Memory that segments and tail take, without the vectors themselves, for a point.
-    pub bytes_per_vec: f64,
     pub indexed_points: u64,
     pub tail_points: u64,
     pub segments: usize,
 }
 
 /// Imports, waits for the graphs, and overwrites 1% of the points with themselves.
-pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData) -> Result<Built, Failure> {
+pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData, settings: &IndexSettings) -> Result<Built, Failure> {
     let datatype = match data.vectors.element() {
         VectorElement::F32 => Numbers::F32,
         VectorElement::F16 => Numbers::F16,
         VectorElement::U8 => Numbers::U8,
     };
-    let vector = VectorSchema::dense("", data.vectors.dim() as u32, data.distance, datatype);
+    let mut vector = VectorSchema::dense("", data.vectors.dim() as u32, data.distance, datatype);
+    vector.index = settings.of_vector("").applied_to(&vector.index)?;
     session.change(|database| database.create_collection(name, &Schema { vectors: vec![vector], fields: Vec::new() }))?;
     session.write(name, |_, collection| {
         let clock = &session.world.clock;
@@ -48,16 +48,21 @@ pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData) -> Resu
         overwrite(collection, data)?;
         settle::steps(session, None, collection, Goal::Bounded, Deadline::default())?;
         let info = collection.version().info();
-        let memory: u64 = info.memory_bytes.iter().filter(|(section, _)| **section != "tail").map(|(_, bytes)| *bytes).sum();
         Ok(Built {
             seconds: micros as f64 / 1e6,
             cpu_seconds: cpu_micros as f64 / 1e6,
-            bytes_per_vec: memory as f64 / info.points.max(1) as f64,
             indexed_points: info.indexed_points,
             tail_points: info.tail_points,
             segments: info.segments.len(),
         })
     })
+}
+
+/// Gives the memory that segments and tail take now, without the vectors themselves, for a point.
+pub(super) fn bytes_per_vec(version: &Version) -> f64 {
+    let info = version.info();
+    let memory: u64 = info.memory_bytes.iter().filter(|(section, _)| **section != "tail").map(|(_, bytes)| *bytes).sum();
+    memory as f64 / info.points.max(1) as f64
 }
 
 fn overwrite(collection: &Collection, data: &BenchData) -> Result<(), Failure> {

@@ -32,12 +32,7 @@ pub(super) struct Measured {
 /// Measures: a first pass warms up and gives the recall, the following ones are timed.
 pub(super) fn measure(session: &Session<'_>, version: &Version, data: &BenchData, ef: usize, threads: usize) -> Result<Measured, Failure> {
     let clock = &session.world.clock;
-    let first = pass(session, version, data, ef, threads)?;
-    let recalls = first.iter().map(|answer| {
-        let truth: Vec<PointId> = data.truth[answer.query].iter().map(|row| PointId::Number(*row)).collect();
-        recall_at_k(&answer.ids, &truth, TOP)
-    });
-    let recall = recalls.sum::<f64>() / first.len() as f64;
+    let recall = recall(session, version, data, ef, threads)?;
     let (started, cpu_started) = (clock.monotonic_micros(), clock.cpu_micros());
     let mut latencies: Vec<u64> = Vec::new();
     let mut passes = 0;
@@ -59,6 +54,16 @@ pub(super) fn measure(session: &Session<'_>, version: &Version, data: &BenchData
         p50_us: percentile(&latencies, 50),
         p99_us: percentile(&latencies, 99),
     })
+}
+
+/// Asks every query once and gives the recall, in the mean.
+pub(super) fn recall(session: &Session<'_>, version: &Version, data: &BenchData, ef: usize, threads: usize) -> Result<f64, Failure> {
+    let answers = pass(session, version, data, ef, threads)?;
+    let recalls = answers.iter().map(|answer| {
+        let truth: Vec<PointId> = data.truth[answer.query].iter().map(|row| PointId::Number(*row)).collect();
+        recall_at_k(&answer.ids, &truth, TOP)
+    });
+    Ok(recalls.sum::<f64>() / answers.len() as f64)
 }
 
 struct Answer {

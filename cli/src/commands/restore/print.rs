@@ -58,6 +58,7 @@ pub(super) fn whole(session: &Session<'_>, report: &RestoreReport) -> Result<(),
 fn as_text(report: &RestoreReport) -> Vec<String> {
     let index = match report.index {
         IndexState::Kept => "kept, not rebuilt",
+        IndexState::Differs => "loaded; built otherwise than the configuration asks for",
         IndexState::None => "there is none",
     };
     let newest = format_time(report.gap.newest_known_time);

@@ -159,3 +159,82 @@ fn an_alias_is_switched_and_deleted() {
     place.ok("aliases delete live");
     assert_eq!(place.run("aliases delete live").exit(), 3);
 }
+
+/// A database with `docs`: 1,500 points of 12 numbers, in one graph.
+fn docs(place: &Place) {
+    let file = place.npy("docs.npy", &vectors(1_500, 12));
+    place.ok("collections create docs --dim 12 --m 8 --ef-construction 60");
+    place.ok(&format!("import docs --vectors {file}"));
+}
+
+/// What was built, as `info --json` says.
+fn built(place: &Place) -> serde_json::Value {
+    place.ok("collections info docs --json").json()[0]["indexes"][0].clone()
+}
+
+#[test]
+fn an_update_rebuilds_what_was_built_otherwise_and_answers_stay() {
+    let place = Place::new();
+    docs(&place);
+    let queries = place.npy("q.npy", &vectors(20, 12));
+    let search = |flags: &str| place.ok(&format!("search docs --vectors {queries} {flags} --json")).out;
+    let truth = search("--exact");
+    let index = built(&place);
+    assert_eq!((index["m"].as_u64(), index["m0"].as_u64(), index["rows"].as_u64()), (Some(8), Some(16), Some(1_500)), "{index}");
+    assert!(index["sampled_recall"]["recall"].as_f64().unwrap() > 0.9 && index["sampled_recall"]["ef"] == 64, "{index}");
+    let degree = index["mean_degree"].as_f64().unwrap();
+    assert!(degree > 4.0 && degree <= 16.0, "{index}");
+    let said = place.ok("collections update docs --m 12 --no-wait --json").json();
+    assert_eq!(said[0], serde_json::json!({"name": "docs", "changed": true, "indexed": false}));
+    assert_eq!(built(&place)["differs"], true);
+    assert!(place.ok("collections info docs").out.contains("optimize"));
+    assert_eq!(search("--ef 1500"), truth);
+    place.ok("collections optimize docs");
+    assert_eq!((built(&place)["m0"].as_u64(), built(&place)["differs"].as_bool()), (Some(24), Some(false)));
+    assert_eq!(search("--ef 1500"), truth);
+    assert_eq!(place.ok("collections update docs --m 12 --json").json()[0]["changed"], false);
+}
+
+#[test]
+fn kind_and_memory_go_together_or_are_refused() {
+    let place = Place::new();
+    docs(&place);
+    let failure = place.run("collections update docs --index hnsw --memory low");
+    assert_eq!((failure.exit(), failure.failure().kind), (1, ErrorKind::InvalidInput));
+    assert_eq!(place.run("collections create other --dim 4 --index flat --memory low").exit(), 1);
+    assert_eq!(place.run("collections update docs --vector title --m 4").exit(), 1);
+    place.ok("collections update docs --memory low --no-wait");
+    let index = built(&place);
+    assert_eq!((index["kind"].as_str(), index["memory"].as_str(), index["code_bits"].as_u64()), (Some("ivf"), Some("low"), Some(1)));
+    place.ok("collections update docs --index hnsw --memory compact");
+    let vector = place.ok("collections info docs --json").json()[0]["vectors"][""].clone();
+    assert_eq!((vector["index"].as_str(), vector["memory"].as_str()), (Some("hnsw"), Some("compact")));
+}
+
+#[test]
+fn a_configuration_moves_from_one_collection_to_another_or_changes_nothing() {
+    let place = Place::new();
+    docs(&place);
+    place.ok("collections field-index docs lang --type keyword");
+    let file = place.file("index.json");
+    place.ok(&format!("collections index export docs --output {file}"));
+    assert_eq!(place.ok("collections index export docs").out, place.read("index.json"));
+    place.ok("collections create other --dim 7");
+    place.ok(&format!("collections index import other {file}"));
+    assert_eq!(place.ok("collections index export other").out, place.read("index.json"));
+    assert!(place.ok("collections info other").out.contains("lang"));
+    let wrong = place.write("wrong.json", place.read("index.json").replace("\"m\": 8", "\"m\": 1000").as_bytes());
+    assert_eq!(place.run(&format!("collections index import other {wrong}")).exit(), 1);
+    assert_eq!(place.run(&format!("collections index import other {}", place.file("missing.json"))).exit(), 1);
+    assert_eq!(place.ok("collections index export other").out, place.read("index.json"));
+}
+
+#[test]
+fn a_search_by_recall_finds_that_much() {
+    let place = Place::new();
+    docs(&place);
+    let queries = place.npy("q.npy", &vectors(10, 12));
+    let search = |flags: &str| place.ok(&format!("search docs --vectors {queries} {flags} --json")).out;
+    assert_eq!(search("--recall 1"), search("--exact"));
+    assert_eq!(search("--recall 0.9"), search("--exact"), "small collections are searched exactly");
+}

@@ -70,8 +70,22 @@ fn is_built_as(segment: &Segment, part: usize, params: &IndexParams) -> bool {
     let Ok(view) = codes.nodes().and_then(|nodes| graph.view(nodes)) else { return true };
     let asked = hnsw_params(params);
     let degrees = (view.capacity(0), view.capacity(1)) == (asked.m0 as usize, asked.m as usize);
-    let effort = graph.tuning().ok().flatten().is_none_or(|tuning| tuning.ef_construction >= params.ef_construction);
+    let effort = segment.tuning(part as u32).is_none_or(|tuning| tuning.ef_construction >= params.ef_construction);
     degrees && effort
+}
+
+impl Version {
+    /// Says whether an index was built otherwise than the schema asks for. It answers rightly; the background steps build it anew.
+    #[must_use]
+    pub fn has_other_indexes(&self) -> bool {
+        (1..self.schema.parts()).any(|part| self.differs(part))
+    }
+
+    /// Says whether an index of a part was built otherwise than the schema asks for.
+    pub(in crate::collection) fn differs(&self, part: usize) -> bool {
+        let mut segments = self.segments.iter().map(|open| &open.segment);
+        segments.any(|segment| segment.is_indexed(part as u32) && !is_current(segment, &self.schema, part))
+    }
 }
 
 /// An object that was built, with what was measured of it, and the segment with it.
@@ -155,8 +169,8 @@ fn usable<'a>(bases: &'a [Base], segment: &Segment, part: usize, params: &IndexP
 /// Gathers what was measured of the indexes that were merged, with their rows; older graphs say nothing.
 pub(super) fn tunings(inputs: &[Arc<OpenSegment>], part: usize) -> Vec<(Tuning, u64)> {
     let tuning = |open: &Arc<OpenSegment>| {
-        let tuning = open.segment.tuning(part as u32).ok().flatten()?;
-        Some((tuning, nodes_of(&open.segment, part)))
+        let tuning = open.segment.tuning(part as u32)?;
+        Some((tuning.clone(), nodes_of(&open.segment, part)))
     };
     inputs.iter().filter_map(tuning).collect()
 }

@@ -1,4 +1,9 @@
-//! Measures a new index on a sample of its own rows before anybody sees it: how many candidates find how much.
+//! Measures a new index on queries made of its own rows before anybody sees it: how many candidates find how much.
+//!
+//! A row is too easy a query: its own list of neighbours is in the graph, and walks for it miss a fifth or less of what walks for other queries miss.
+//! The tenth neighbour mirrored at the row lies where rows lie, and is none: on 40,000 sentence embeddings such queries are found with recall
+//! 0.956, 0.978, 0.985 and 0.990 by 32, 64, 96 and 128 candidates, real ones with 0.947, 0.979, 0.985 and 0.991; on 128 generated dimensions
+//! with 0.927, 0.975, 0.989 and 0.994, held-out ones with 0.934, 0.981, 0.991 and 0.996.
 
 use index::hnsw::Executor;
 use index::{Kernels, TopK, recall};
@@ -11,12 +16,14 @@ use crate::segment::{
     RECALL_UNIT, SearchContext, SearchScratch, Segment, Tuning, TuningPoint, VectorPart, VectorSource, exact_distances, search_part,
 };
 
-/// Rows that are asked as queries.
+/// Queries.
 const SAMPLES: u32 = 160;
 /// Queries of one job.
 const JOB: usize = 16;
 /// Answers compared.
 const TOP: usize = 10;
+/// Candidates of the walk to the neighbour that is mirrored.
+const EF_MIRRORED: usize = 64;
 /// The candidates of the walks, in turn until the last recall is reached.
 const EFS: [u32; 12] = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 /// No more is asked of an index that finds so much.
@@ -47,9 +54,8 @@ pub struct Measured {
     errors: Vec<f64>,
 }
 
-/// A row that is asked for its neighbours.
+/// A query and the rows nearest to it.
 struct Sample {
-    row: u32,
     query: Vec<f32>,
     truth: Vec<u32>,
 }
@@ -67,16 +73,18 @@ pub struct Subject<'a> {
     pub part: usize,
 }
 
-/// Asks for the neighbours of a sample of rows with more and more candidates, as if no row had died.
-///
-/// The answers are compared with those of comparing every vector; a row is no neighbour of itself.
+/// Asks for the neighbours of a sample of queries with more and more candidates, as if no row had died, and compares the answers with
+/// those of comparing every vector.
 ///
 /// # Errors
 /// `Corrupt` when stored bytes are damaged.
 pub fn measure(subject: Subject<'_>, executor: &dyn Executor) -> Result<Measured> {
     let alive = subject.segment.without_marks();
     let subject = Subject { segment: &alive, ..subject };
-    let mut samples = subject.samples()?;
+    let rows = subject.rows();
+    let jobs = rows.len().div_ceil(JOB);
+    let samples = in_jobs(executor, jobs, &|job| subject.queries(&rows[job * JOB..rows.len().min((job + 1) * JOB)]))?;
+    let mut samples: Vec<Sample> = samples.into_iter().flatten().collect();
     let jobs = samples.len().div_ceil(JOB);
     let found = in_jobs(executor, jobs, &|job| subject.nearest(&samples[job * JOB..samples.len().min((job + 1) * JOB)]))?;
     samples.iter_mut().zip(found.into_iter().flatten()).for_each(|(sample, truth)| sample.truth = truth);
@@ -106,24 +114,53 @@ impl Subject<'_> {
     }
 
     /// Takes rows that have the vector, evenly over the segment.
-    fn samples(&self) -> Result<Vec<Sample>> {
-        let spec = self.spec();
+    fn rows(&self) -> Vec<u32> {
         let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.has_part(self.part as u32, row)).collect();
         let step = (rows.len() / SAMPLES as usize).max(1);
-        let rows: Vec<u32> = rows.into_iter().step_by(step).take(SAMPLES as usize).collect();
-        let addresses = self.addresses(&rows)?;
-        let mut vectors = Vec::with_capacity(rows.len());
-        self.version.log.gather(&addresses, spec.bytes_per_vector(), &mut vectors)?;
-        let normalised = self.version.schema.vector(self.part).distance == Distance::Cosine;
-        let sample = |(row, bytes): (u32, &[u8])| {
-            let mut query = vec![0.0; spec.dim];
-            spec.datatype.decode(bytes, &mut query);
-            if normalised {
-                index::metric::normalise(&mut query);
+        rows.into_iter().step_by(step).take(SAMPLES as usize).collect()
+    }
+
+    /// Mirrors the tenth neighbour of each row at the row.
+    fn queries(&self, rows: &[u32]) -> Result<Vec<Sample>> {
+        let mut scratch = SearchScratch::default();
+        let mut samples = Vec::with_capacity(rows.len());
+        for &row in rows {
+            let vector = self.vector(row)?;
+            let near = self.search(&vector, EF_MIRRORED, &mut scratch)?;
+            let mut query = vector.clone();
+            if let Some(&last) = near.iter().rfind(|&&other| other != row) {
+                let neighbour = self.vector(last)?;
+                query.iter_mut().zip(neighbour).for_each(|(x, other)| *x = 2.0 * *x - other);
+                self.normalise(&mut query);
             }
-            Sample { row, query, truth: Vec::new() }
-        };
-        Ok(rows.into_iter().zip(vectors).map(sample).collect())
+            let usable = query.iter().all(|x| x.is_finite());
+            samples.push(Sample { query: if usable { query } else { vector }, truth: Vec::new() });
+        }
+        Ok(samples)
+    }
+
+    /// Reads the vector of a row as searches are given it.
+    fn vector(&self, row: u32) -> Result<Vec<f32>> {
+        let spec = self.spec();
+        let mut bytes = Vec::with_capacity(1);
+        self.version.log.gather(&self.addresses(&[row])?, spec.bytes_per_vector(), &mut bytes)?;
+        let mut vector = vec![0.0; spec.dim];
+        spec.datatype.decode(bytes[0], &mut vector);
+        self.normalise(&mut vector);
+        Ok(vector)
+    }
+
+    fn normalise(&self, vector: &mut [f32]) {
+        if self.version.schema.vector(self.part).distance == Distance::Cosine {
+            index::metric::normalise(vector);
+        }
+    }
+
+    /// Asks the index, rows that died included.
+    fn search(&self, query: &[f32], ef: usize, scratch: &mut SearchScratch) -> Result<Vec<u32>> {
+        let context = SearchContext { lsn_end: u64::MAX, k: TOP, ef: Some(ef), among: None, source: &*self.version.log, scratch };
+        let hits = search_part(self.segment, self.part as u32, &self.spec(), self.kernels, query, context)?;
+        Ok(hits.iter().map(|hit| hit.row).collect())
     }
 
     fn addresses(&self, rows: &[u32]) -> Result<Vec<u64>> {
@@ -143,27 +180,19 @@ impl Subject<'_> {
             self.version.log.gather(&addresses, spec.bytes_per_vector(), &mut vectors)?;
             for (sample, top) in samples.iter().zip(&mut tops) {
                 exact_distances(self.kernels, &spec, &sample.query, &vectors, &mut distances);
-                let others = rows.iter().zip(&distances).filter(|(row, _)| **row != sample.row);
-                others.for_each(|(&row, &distance)| top.push(distance, row));
+                rows.iter().zip(&distances).for_each(|(&row, &distance)| top.push(distance, row));
             }
         }
         Ok(tops.into_iter().map(|top| top.into_sorted().into_iter().map(|(_, row): (f32, u32)| row).collect()).collect())
     }
 
     fn recalls(&self, samples: &[Sample], ef: u32) -> Result<Vec<f64>> {
-        let spec = self.spec();
         let mut scratch = SearchScratch::default();
-        let mut recalls = Vec::with_capacity(samples.len());
-        for sample in samples {
-            let ef = Some(ef as usize);
-            let source = &*self.version.log;
-            // One more than compared, for the row itself.
-            let context = SearchContext { lsn_end: u64::MAX, k: TOP + 1, ef, among: None, source, scratch: &mut scratch };
-            let hits = search_part(self.segment, self.part as u32, &spec, self.kernels, &sample.query, context)?;
-            let found: Vec<u32> = hits.iter().map(|hit| hit.row).filter(|&row| row != sample.row).take(TOP).collect();
-            recalls.push(recall::recall_at_k(&found, &sample.truth, TOP));
-        }
-        Ok(recalls)
+        let recall = |sample: &Sample| {
+            let found = self.search(&sample.query, ef as usize, &mut scratch)?;
+            Ok(recall::recall_at_k(&found, &sample.truth, TOP))
+        };
+        samples.iter().map(recall).collect()
     }
 }
 

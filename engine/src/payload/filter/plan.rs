@@ -41,32 +41,46 @@ pub fn plan(filter: &Filter, indexes: &[FieldIndex], rows: u32) -> Candidates {
 /// A set known from both sides: `least` is part of it, and it is part of `most`.
 struct Between {
     least: Bitmap,
-    most: Bitmap,
+    /// `None` where it is the same as `least`: most filters are answered by indexes alone, at half the work.
+    most: Option<Bitmap>,
 }
 
 impl Between {
     fn exactly(rows: Bitmap) -> Between {
-        Between { least: rows.clone(), most: rows }
+        Between { least: rows, most: None }
     }
 
     fn unknown(rows: u32) -> Between {
-        Between { least: Bitmap::new(rows), most: Bitmap::full(rows) }
+        Between { least: Bitmap::new(rows), most: Some(Bitmap::full(rows)) }
+    }
+
+    fn most(&self) -> &Bitmap {
+        self.most.as_ref().unwrap_or(&self.least)
     }
 
     fn and(&mut self, other: &Between) {
-        self.least.and(&other.least);
-        self.most.and(&other.most);
+        self.combine(other, Bitmap::and);
     }
 
     fn or(&mut self, other: &Between) {
-        self.least.or(&other.least);
-        self.most.or(&other.most);
+        self.combine(other, Bitmap::or);
+    }
+
+    fn combine(&mut self, other: &Between, operation: fn(&mut Bitmap, &Bitmap)) {
+        if self.most.is_some() || other.most.is_some() {
+            let least = &self.least;
+            operation(self.most.get_or_insert_with(|| least.clone()), other.most());
+        }
+        operation(&mut self.least, &other.least);
     }
 
     /// Takes out what is in `other`: what surely is there surely goes, what may be there may go.
     fn and_not(&mut self, other: &Between) {
-        self.least.and_not(&other.most);
-        self.most.and_not(&other.least);
+        if self.most.is_some() || other.most.is_some() {
+            let least = &self.least;
+            self.most.get_or_insert_with(|| least.clone()).and_not(&other.least);
+        }
+        self.least.and_not(other.most());
     }
 }
 
@@ -78,16 +92,15 @@ impl Lookup<'_> {
     #[must_use]
     pub fn plan(&self, filter: &Filter) -> Candidates {
         let Between { least, most } = self.between(filter);
-        let mut maybe = most;
+        let mut maybe = most.unwrap_or_else(|| Bitmap::new(self.rows));
         maybe.and_not(&least);
         Candidates { sure: least, maybe }
     }
 
     fn between(&self, filter: &Filter) -> Between {
-        let mut answer = Between::exactly(Bitmap::full(self.rows));
-        for condition in &filter.must {
-            answer.and(&self.condition(condition));
-        }
+        let mut must = filter.must.iter().map(|condition| self.condition(condition));
+        let mut answer = must.next().unwrap_or_else(|| Between::exactly(Bitmap::full(self.rows)));
+        must.for_each(|condition| answer.and(&condition));
         for condition in &filter.must_not {
             answer.and_not(&self.condition(condition));
         }
@@ -111,7 +124,7 @@ impl Lookup<'_> {
         let mut counts = [vec![0_u16; self.rows as usize], vec![0_u16; self.rows as usize]];
         for condition in conditions {
             let found = self.condition(condition);
-            for (count, set) in counts.iter_mut().zip([found.least, found.most]) {
+            for (count, set) in counts.iter_mut().zip([&found.least, found.most()]) {
                 set.iter().for_each(|row| count[row as usize] += 1);
             }
         }
@@ -120,7 +133,7 @@ impl Lookup<'_> {
             (0..self.rows).zip(count).filter(|(_, count)| *count >= min_count).for_each(|(row, _)| set.set(row, true));
             set
         });
-        Between { least, most }
+        Between { least, most: Some(most) }
     }
 
     fn condition(&self, condition: &Condition) -> Between {
@@ -132,11 +145,14 @@ impl Lookup<'_> {
                 let Some(Candidates { sure, maybe }) = self.index_of(path).and_then(|index| index.candidates(test)) else {
                     return Between::unknown(self.rows);
                 };
-                let mut answer = Between { most: sure.clone(), least: sure };
-                answer.most.or(&maybe);
+                let mut answer = Between { most: Some(maybe).filter(|maybe| !maybe.is_clear()), least: sure };
+                if let Some(most) = &mut answer.most {
+                    most.or(&answer.least);
+                }
                 if let Some(changed) = self.changed {
+                    let least = &answer.least;
+                    answer.most.get_or_insert_with(|| least.clone()).or(changed);
                     answer.least.and_not(changed);
-                    answer.most.or(changed);
                 }
                 answer
             }

@@ -75,8 +75,9 @@ impl<'a> Exact<'a> {
 pub fn exact_distances(kernels: &Kernels, spec: &VectorPart, query: &[f32], vectors: &[&[u8]], distances: &mut Vec<f32>) {
     distances.resize(vectors.len(), 0.0);
     kernels.distance_many(spec.metric, spec.datatype, query, vectors, distances);
-    // Zero has one sign, so that equal distances are decided by id.
-    distances.iter_mut().for_each(|distance| *distance += 0.0);
+    // Zero has one sign, so that equal distances are decided by id. Products beyond all floats that cancel out are as far as can be: as
+    // numbers that are none they would be nearest or farthest, as the instruction set has it.
+    distances.iter_mut().for_each(|distance| *distance = if distance.is_nan() { f32::INFINITY } else { *distance + 0.0 });
     if spec.normalise_codes {
         distances.iter_mut().zip(vectors).for_each(|(distance, vector)| *distance = over_norm(spec, *distance, vector));
     }
