@@ -150,7 +150,7 @@ impl<'a> Order<'a> {
         let drawn = Incarnation::draw(&**random);
         let incarnation = self.claimed.map_or(drawn, |claimed| claimed.incarnation);
         let files = Files { now: &now, away: &away, source };
-        let (timeline, points, index) = install(database, self, &aim, &files, incarnation, progress)?;
+        let (timeline, points, state) = install(database, self, &aim, &files, incarnation, progress)?;
         let answered = seconds_since(began, clock.monotonic_micros());
         let position = aim.point.position;
         let origin = Origin::Restored { name: self.name.to_owned(), timeline: position.timeline, lsn: position.lsn };
@@ -169,9 +169,9 @@ impl<'a> Order<'a> {
             next_time: aim.next_time,
             timeline,
             source_timeline: position.timeline,
-            index,
+            index: state,
             first_answer_s: answered,
-            full_speed_s: (away.is_empty() && index != IndexState::Differs).then_some(answered),
+            full_speed_s: (away.is_empty() && state != IndexState::Differs).then_some(answered),
             seconds: seconds_since(began, clock.monotonic_micros()),
             aliases,
             aliases_left,
@@ -252,10 +252,10 @@ fn install(
         check_restored(&collection, point)?;
         probe(&collection)?;
         let points = collection.version().points;
-        let index = index_state(&collection, aim);
+        let state = index_state(&collection, aim);
         drop(collection);
         let points = order.finish.map_or(Ok(points), |finish| finish_with(world, order, &root, incarnation, sources.clone(), finish))?;
-        Ok((timeline, points, index))
+        Ok((timeline, points, state))
     });
     if installed.is_err() {
         // Nobody ever saw it; what cannot be removed now is cleared away at the next open.

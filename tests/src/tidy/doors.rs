@@ -44,7 +44,11 @@ const CRATE_DOOR_LIST: [Door; 8] = [
     Door { path: "object_store", open_in: OBJECT_STORE, instead: "crate::object_store, the blocking trait" },
     Door { path: "reqwest", open_in: OBJECT_STORE, instead: "platform::object_store" },
     Door { path: "rustls", open_in: OBJECT_STORE, instead: "platform::object_store" },
-    Door { path: "memmap2", open_in: &["platform/src/fs/mmap.rs"], instead: "platform::fs::File::map" },
+    Door {
+        path: "memmap2",
+        open_in: &["platform/src/fs/mmap.rs", "platform/src/memory.rs"],
+        instead: "platform::fs::File::map or platform::memory",
+    },
     Door { path: "getrandom", open_in: &["platform/src/random"], instead: "platform::random" },
     Door { path: "rustix", open_in: &["platform/src/"], instead: "platform::fs or platform::process" },
 ];
