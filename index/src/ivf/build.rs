@@ -44,7 +44,7 @@ impl std::fmt::Debug for Input<'_> {
     }
 }
 
-/// Builds lists over all rows and gives their bytes, which [`ListsView::parse`] reads.
+/// Builds lists over all rows and gives their bytes, which [`super::ListsShape::parse`] reads.
 ///
 /// # Errors
 ///
