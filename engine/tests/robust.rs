@@ -161,6 +161,23 @@ fn check_all(name: &str, dim: usize, vectors: &[Vec<f32>]) {
 }
 
 #[test]
+fn zero_vectors_are_points_like_others() {
+    check_all("zeros alone", 40, &vec![vec![0.0; 40]; 1100]);
+    let mut stream = Stream::new(1);
+    let some: Vec<Vec<f32>> = (0..1100).map(|n| if n % 3 == 0 { vec![0.0; 40] } else { gaussian(40, &mut stream) }).collect();
+    check_all("zeros among others", 40, &some);
+}
+
+#[test]
+fn equal_vectors_and_heavy_duplicates_are_all_found() {
+    check_all("all equal", 33, &vec![vec![-0.3; 33]; 1200]);
+    let mut stream = Stream::new(2);
+    let originals: Vec<Vec<f32>> = (0..9).map(|_| gaussian(33, &mut stream)).collect();
+    let copies: Vec<Vec<f32>> = (0..1800).map(|n| originals[n % 9].clone()).collect();
+    check_all("200 copies of nine", 33, &copies);
+}
+
+#[test]
 fn one_dimension_is_enough() {
     let vectors: Vec<Vec<f32>> = (0..1100_u16).map(|n| vec![f32::from(n * 7 % 1100) - 550.0]).collect();
     check_all("one dimension", 1, &vectors);

@@ -11,6 +11,7 @@ mod build;
 mod candidates;
 mod check;
 mod connect;
+mod equals;
 mod extend;
 mod filtered;
 mod join;

@@ -4,6 +4,7 @@ use super::Executor;
 use super::blur::is_blurred;
 use super::candidates::Key;
 use super::connect::connect;
+use super::equals::Equals;
 use super::layout::GraphBuf;
 use super::level;
 use super::params::{MAX_NODES, Params};
@@ -127,8 +128,9 @@ impl<'a> Builder<'a> {
     /// Builds a graph over all rows whose walks compare whole codes or halves.
     pub(super) fn build(&self, whole: bool) -> Result<GraphBuf, BuildError> {
         let Params { seed, m, m0, .. } = *self.params;
-        let levels: Vec<u8> = (0..self.codes.count() as u32).map(|node| level::of_node(seed, node, m)).collect();
-        let mut order: Vec<u32> = (0..self.codes.count() as u32).collect();
+        let mut levels: Vec<u8> = (0..self.codes.count() as u32).map(|node| level::of_node(seed, node, m)).collect();
+        let equals = Equals::of(self.codes, &mut levels);
+        let mut order: Vec<u32> = (0..self.codes.count() as u32).filter(|row| equals.stands(*row)).collect();
         level::sort_for_insertion(seed, &levels, &mut order);
         let Some((first, rest)) = order.split_first() else {
             return Ok(GraphBuf::new(self.params, &levels));
@@ -138,8 +140,9 @@ impl<'a> Builder<'a> {
         if whole {
             graph.walk_whole();
         }
-        self.insert(&mut graph, &levels, rest, 1)?;
+        self.insert(&mut graph, &levels, rest, 1 + equals.behind())?;
         let mut graph = self.tighten(&graph, &levels);
+        equals.hang(&mut graph);
         connect(self, &mut graph);
         Ok(graph)
     }

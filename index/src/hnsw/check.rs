@@ -1,6 +1,7 @@
 //! The check of a graph: what `verify` counts, and the first thing that is wrong.
 
 use super::connect::reach;
+use super::equals::hanging;
 use super::layout::{GraphView, NONE};
 use crate::filter::Bitmap;
 use std::fmt;
@@ -49,6 +50,22 @@ pub enum Offence {
         /// On which level.
         level: usize,
     },
+    /// A neighbour that hangs behind a node that equals it.
+    Behind {
+        /// Whose list.
+        node: u32,
+        /// On which level.
+        level: usize,
+        /// The neighbour.
+        neighbour: u32,
+    },
+    /// A node that leads to an equal one that is not a node, not after it in a chain, or one that another node leads to.
+    Equal {
+        /// Whose list.
+        node: u32,
+        /// What its last place holds, less 2^31.
+        equal: u32,
+    },
     /// A node that no path on level 0 leads to from the entry.
     Unreachable {
         /// The node.
@@ -72,6 +89,10 @@ impl fmt::Display for Offence {
             Offence::AfterFreePlace { node, level } => {
                 write!(f, "node {node} has a neighbour after a free place on level {level}")
             }
+            Offence::Behind { node, level, neighbour } => {
+                write!(f, "node {node} has neighbour {neighbour} on level {level}, which hangs behind an equal node")
+            }
+            Offence::Equal { node, equal } => write!(f, "node {node} leads to {equal} as its equal, which cannot be"),
             Offence::Unreachable { node } => write!(f, "node {node} cannot be reached from the entry"),
         }
     }
@@ -118,12 +139,16 @@ impl Report {
 pub fn check(graph: &GraphView<'_>) -> Report {
     let mut report = Report { nodes: graph.node_count(), max_level: graph.max_level(), ..Report::default() };
     let levels: Vec<u8> = (0..graph.node_count()).map(|node| graph.level_of(node) as u8).collect();
+    let hangs = hanging(graph);
     for node in 0..graph.node_count() {
         let top = usize::from(levels[node as usize]);
         report.upper_nodes += u32::from(top > 0);
         for level in 0..=top {
-            check_list(graph, &levels, node, level, &mut report);
+            check_list(graph, (&levels, &hangs), node, level, &mut report);
         }
+    }
+    if graph.has_equals() {
+        check_equals(graph, &hangs, &mut report);
     }
     let mut reached = Bitmap::new(graph.node_count());
     if let Some(entry) = graph.entry() {
@@ -136,10 +161,24 @@ pub fn check(graph: &GraphView<'_>) -> Report {
     report
 }
 
-fn check_list(graph: &GraphView<'_>, levels: &[u8], node: u32, level: usize, report: &mut Report) {
+/// Nodes in chains ascend behind the first, and each is in one chain.
+fn check_equals(graph: &GraphView<'_>, hangs: &Bitmap, report: &mut Report) {
+    let mut led_to = Bitmap::new(graph.node_count());
+    for (node, equal) in (0..graph.node_count()).filter_map(|node| Some((node, graph.leads_to(node, 0)?))) {
+        let ascends = graph.next_equal(node).is_some() && (equal > node || !hangs.get(node));
+        if !ascends || led_to.get(equal) {
+            report.offend(Offence::Equal { node, equal });
+        } else {
+            led_to.set(equal, true);
+        }
+    }
+}
+
+fn check_list(graph: &GraphView<'_>, (levels, hangs): (&[u8], &Bitmap), node: u32, level: usize, report: &mut Report) {
     let mut seen: Vec<u32> = Vec::with_capacity(graph.capacity(level));
     let mut free = false;
-    for neighbour in graph.places(node, level) {
+    let neighbours = if graph.leads_to(node, level).is_some() { graph.capacity(0) - 1 } else { graph.capacity(level) };
+    for neighbour in graph.places(node, level).take(neighbours) {
         if neighbour == NONE {
             free = true;
         } else if free {
@@ -150,6 +189,8 @@ fn check_list(graph: &GraphView<'_>, levels: &[u8], node: u32, level: usize, rep
             report.offend(Offence::SelfLoop { node, level });
         } else if seen.contains(&neighbour) {
             report.offend(Offence::Duplicate { node, level, neighbour });
+        } else if hangs.get(neighbour) {
+            report.offend(Offence::Behind { node, level, neighbour });
         } else if usize::from(levels[neighbour as usize]) < level {
             report.offend(Offence::WrongLevel { node, level, neighbour });
         } else {

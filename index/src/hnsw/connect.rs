@@ -6,6 +6,7 @@
 //! neighbour into its own list, so that nothing else is cut off.
 
 use super::build::Builder;
+use super::equals::hanging;
 use super::layout::{GraphBuf, GraphView};
 use super::search::Scratch;
 use crate::filter::Bitmap;
@@ -21,7 +22,9 @@ pub(super) fn connect(builder: &Builder<'_>, graph: &mut GraphBuf) {
     };
     let mut reached = Bitmap::new(view.node_count());
     reach(&view, entry, &mut reached);
-    let unreached: Vec<u32> = (0..view.node_count()).filter(|node| !reached.get(*node)).collect();
+    // What hangs behind an equal node is reached with it.
+    let hangs = hanging(&view);
+    let unreached: Vec<u32> = (0..view.node_count()).filter(|node| !reached.get(*node) && !hangs.get(*node)).collect();
     let mut scratch = Scratch::default();
     for node in unreached {
         // Attaching an earlier one may have brought this one along.
@@ -38,7 +41,7 @@ pub(super) fn reach(graph: &GraphView<'_>, from: u32, reached: &mut Bitmap) {
     let mut stack = vec![from];
     reached.set(from, true);
     while let Some(node) = stack.pop() {
-        for neighbour in graph.neighbours(node, 0) {
+        for neighbour in graph.neighbours(node, 0).chain(graph.next_equal(node)) {
             if !reached.get(neighbour) {
                 reached.set(neighbour, true);
                 stack.push(neighbour);
@@ -50,21 +53,20 @@ pub(super) fn reach(graph: &GraphView<'_>, from: u32, reached: &mut Bitmap) {
 fn attach(builder: &Builder<'_>, graph: &mut GraphBuf, node: u32, reached: &Bitmap, scratch: &mut Scratch) {
     let walk = builder.walk(graph);
     let query = builder.codes.row_query(node);
-    let capacity = walk.graph.capacity(0);
     let start = walk.descend(query, 0, scratch).unwrap_or_else(|| unreachable!("the graph has an entry"));
     walk.nearest(query, 0, start, EF, scratch);
     // The walk comes down the upper levels, so it may begin at a node that level 0 does not reach.
     let found = scratch.nearest_keys().iter().map(|key| key.node()).filter(|host| reached.get(*host));
     let hosts: Vec<u32> = found.chain(walk.graph.entry()).collect();
     let list_of = |host: u32| walk.graph.neighbours(host, 0).collect::<Vec<u32>>();
-    let with_room = hosts.iter().copied().find(|host| list_of(*host).len() < capacity);
+    let with_room = hosts.iter().copied().find(|host| list_of(*host).len() < graph.room(*host));
     let host = with_room.unwrap_or(hosts[0]);
     let mut host_list = list_of(host);
     let mut own_list = list_of(node);
-    if host_list.len() == capacity {
+    if host_list.len() == graph.room(host) {
         let displaced = host_list.pop();
         own_list.retain(|neighbour| Some(*neighbour) != displaced);
-        own_list.truncate(capacity - 1);
+        own_list.truncate(graph.room(node) - 1);
         own_list.extend(displaced);
     }
     host_list.push(node);

@@ -7,6 +7,7 @@ use super::Executor;
 use super::blur::is_blurred;
 use super::build::{BuildError, Builder, Progress, build, check_input};
 use super::connect::connect;
+use super::equals::{Equals, HOMELESS, carried};
 use super::join::{Part, join};
 use super::layout::{GraphBuf, GraphView};
 use super::level;
@@ -53,18 +54,25 @@ pub fn merge(
 ) -> Result<Vec<u8>, BuildError> {
     check_input(codes, params)?;
     let mut levels = vec![UNPLACED; codes.count()];
-    let mut parts = Vec::new();
-    for source in sources {
-        parts.extend(place(source, &mut levels)?);
+    let mut homes = vec![HOMELESS; codes.count()];
+    let mut maps = Vec::with_capacity(sources.len());
+    for (home, source) in (0..).zip(sources) {
+        maps.push(place(source, home, &mut levels, &mut homes)?);
     }
+    for row in (0..codes.count() as u32).filter(|row| homes[*row as usize] == HOMELESS) {
+        levels[row as usize] = level::of_node(params.seed, row, params.m);
+    }
+    let equals = Equals::with_homes(codes, &mut levels, |row| homes[row as usize]);
+    let standing = |home: u32| -> Vec<u32> {
+        let rows = 0..codes.count() as u32;
+        rows.filter(|row| homes[*row as usize] == home && equals.stands(*row)).collect()
+    };
+    let parts: Vec<Part> = (0..sources.len() as u32).filter_map(|home| Part::new(standing(home), &levels)).collect();
     if parts.is_empty() {
         return build(kernels, codes, params, executor, progress);
     }
-    let kept: usize = parts.iter().map(|part| part.rows.len()).sum();
-    let mut order: Vec<u32> = (0..codes.count() as u32).filter(|row| levels[*row as usize] == UNPLACED).collect();
-    for row in &order {
-        levels[*row as usize] = level::of_node(params.seed, *row, params.m);
-    }
+    let kept = parts.iter().map(|part| part.rows.len()).sum::<usize>() + equals.behind();
+    let mut order = standing(HOMELESS);
     level::sort_for_insertion(params.seed, &levels, &mut order);
 
     let builder = Builder::new(kernels, codes, params, executor, progress);
@@ -73,10 +81,10 @@ pub fn merge(
         graph.walk_whole();
     }
     let mut changed = Bitmap::new(codes.count() as u32);
-    for source in sources {
-        carry_over(&builder, source, &levels, &mut graph, &mut changed);
+    for (source, map) in sources.iter().zip(&maps) {
+        carry_over(&Mend { builder: &builder, graph: source.graph, map, levels: &levels, equals: &equals }, &mut graph, &mut changed);
     }
-    let mut steps = Steps::new(&parts, codes.count(), progress);
+    let mut steps = Steps::new(&parts, kept, codes.count(), progress);
     let entry = join_all(&builder, &levels, &mut graph, parts, &mut changed, &mut steps)?;
     graph.set_entry(entry);
     give_back(&builder, &mut graph, &changed);
@@ -89,6 +97,7 @@ pub fn merge(
         present += 1;
     }
     builder.insert(&mut graph, &levels, &order, present)?;
+    equals.hang(&mut graph);
     connect(&builder, &mut graph);
     // The new rows can make codes so coarse that halves no longer do, whatever they did for the base.
     if !graph.view().walks_whole() && is_blurred(&graph.view(), codes) {
@@ -97,31 +106,32 @@ pub fn merge(
     Ok(graph.into_bytes())
 }
 
-/// Sets the levels of the rows of a source; `None` when it has none left.
-fn place(source: &Source<'_>, levels: &mut [u8]) -> Result<Option<Part>, BuildError> {
+/// Sets the levels and the home of the rows of a source that have lists there, and gives the map of those.
+fn place(source: &Source<'_>, home: u32, levels: &mut [u8], homes: &mut [u32]) -> Result<Vec<u32>, BuildError> {
     let (nodes, entries, rows) = (source.graph.node_count(), source.map.len(), levels.len());
     if entries != nodes as usize {
         return Err(BuildError::Invalid(format!("a map of {entries} entries for {nodes} nodes")));
     }
-    let mut kept = Vec::with_capacity(entries);
     for (old, row) in (0..).zip(source.map).filter(|(_, row)| **row != REMOVED) {
         match levels.get_mut(*row as usize) {
             Some(level) if *level == UNPLACED => *level = source.graph.level_of(old) as u8,
             Some(_) => return Err(BuildError::Invalid(format!("two nodes of the graphs are row {row}"))),
             None => return Err(BuildError::Invalid(format!("node {old} of a graph is row {row} of {rows}"))),
         }
-        kept.push(*row);
     }
-    kept.sort_unstable();
-    Ok(Part::new(kept, levels))
+    let map = carried(&source.graph, source.map);
+    for (old, row) in (0..).zip(&map).filter(|(_, row)| **row != REMOVED) {
+        levels[*row as usize] = source.graph.level_of(old) as u8;
+        homes[*row as usize] = home;
+    }
+    Ok(map)
 }
 
-/// Copies the lists of a source; those that lost a neighbour are mended and noted in `changed`.
-fn carry_over(builder: &Builder<'_>, source: &Source<'_>, levels: &[u8], graph: &mut GraphBuf, changed: &mut Bitmap) {
-    let mend = Mend { builder, source, levels };
-    let kept: Vec<u32> = (0..source.graph.node_count()).filter(|old| source.map[*old as usize] != REMOVED).collect();
+/// Copies the lists of the rows of a source that stand; those that lost a neighbour are mended and noted in `changed`.
+fn carry_over(mend: &Mend<'_>, graph: &mut GraphBuf, changed: &mut Bitmap) {
+    let kept: Vec<u32> = (0..mend.graph.node_count()).filter(|old| mend.is_carried(*old)).collect();
     for batch in kept.chunks(BATCH) {
-        for (list, mended) in builder.in_parallel(batch, |old, workspace, out| mend.lists(*old, workspace, out)) {
+        for (list, mended) in mend.builder.in_parallel(batch, |old, workspace, out| mend.lists(*old, workspace, out)) {
             graph.set_list(list.node, list.level, &list.neighbours);
             if mended {
                 changed.set(list.node, true);
@@ -161,9 +171,8 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    fn new(parts: &[Part], total: usize, progress: Progress<'a>) -> Self {
+    fn new(parts: &[Part], kept: usize, total: usize, progress: Progress<'a>) -> Self {
         let mut sizes: Vec<usize> = parts.iter().map(|part| part.rows.len()).collect();
-        let kept = sizes.iter().sum();
         let mut searches = 0;
         while sizes.len() > 1 {
             sizes.sort_by_key(|size| Reverse(*size));

@@ -6,6 +6,7 @@
 //! measured too and costs more at equal recall: it reads a list for each node that it does not score.
 
 use super::candidates::{Key, Pool};
+use super::equals::behind;
 use super::layout::GraphView;
 use super::search::{Scratch, Walk};
 use super::visited::Visited;
@@ -112,8 +113,7 @@ impl Walk<'_> {
             let bar = buffers.pool.keys().get(width - 1).copied();
             // What is not nearer than what has to be collected stays without: that only gets nearer.
             let in_reach = |nearest: &Reverse<Key>| bar.is_none_or(|bar| nearest.0 < bar);
-            let step: [Option<u32>; STEP] =
-                std::array::from_fn(|_| buffers.frontier.pop().filter(in_reach).map(|nearest| nearest.0.node()));
+            let step: [Option<Key>; STEP] = std::array::from_fn(|_| buffers.frontier.pop().filter(in_reach).map(|nearest| nearest.0));
             if step[0].is_none() {
                 return bar.is_some();
             }
@@ -121,6 +121,11 @@ impl Walk<'_> {
                 || (bar.is_none() && buffers.visits >= outlook && seen * width > passed.saturating_mul(wanted.visits_max))
             {
                 return false;
+            }
+            if self.graph.has_equals() {
+                let (more, taken) = self.take_equals(step, wanted, limit, buffers);
+                seen += more;
+                passed += taken;
             }
             self.score_fresh(query, step, buffers);
             for (distance, id) in buffers.distances.iter().zip(&buffers.ids) {
@@ -142,11 +147,38 @@ impl Walk<'_> {
         }
     }
 
+    /// Collects the accepted equals of the nodes of a step, and gives how many were looked at and how many accepted.
+    fn take_equals(
+        &self,
+        step: [Option<Key>; STEP],
+        wanted: &Wanted<impl Fn(u32) -> bool>,
+        limit: usize,
+        buffers: &mut Buffers,
+    ) -> (usize, usize) {
+        let (mut seen, mut passed) = (0, 0);
+        for head in step.into_iter().flatten() {
+            for equal in behind(self.graph.base(), self.graph.capacity(0), head.node()) {
+                let key = Key::new(head.distance(), equal);
+                // Those that follow are no nearer.
+                if buffers.visits >= limit || buffers.pool.is_full_before(key) {
+                    break;
+                }
+                buffers.visits += 1;
+                seen += 1;
+                if (wanted.accept)(equal) {
+                    buffers.pool.insert(key);
+                    passed += 1;
+                }
+            }
+        }
+        (seen, passed)
+    }
+
     /// Collects the neighbours of the nodes of a step that were not seen yet, then scores them in one call.
-    fn score_fresh(&self, query: CodeQuery<'_>, step: [Option<u32>; STEP], buffers: &mut Buffers) {
+    fn score_fresh(&self, query: CodeQuery<'_>, step: [Option<Key>; STEP], buffers: &mut Buffers) {
         // A place for every neighbour, and one that the last write without effect may take.
         let room = STEP * self.graph.capacity(0) + 1;
-        let neighbours = step.into_iter().flatten().flat_map(|node| self.graph.neighbours(node, 0));
+        let neighbours = step.into_iter().flatten().flat_map(|key| self.graph.neighbours(key.node(), 0));
         buffers.visited.take_fresh(neighbours, room, &mut buffers.ids);
         // The kernel prefetches from its second group of rows on.
         self.codes.rows().prefetch(&buffers.ids[..buffers.ids.len().min(4)]);

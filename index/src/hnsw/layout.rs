@@ -3,7 +3,7 @@
 //!
 //! | offset | bytes | content |
 //! | ---: | ---: | --- |
-//! | 0 | 4 | version, `u32` |
+//! | 0 | 4 | version, `u32`: 3 where places lead to equal nodes, else 2 |
 //! | 4 | 4 | nodes, `u32` |
 //! | 8 | 4 | `m0`: places of a list on level 0, `u32` |
 //! | 12 | 4 | `m`: places of a list on the levels above, `u32` |
@@ -13,10 +13,13 @@
 //! | 28 | 4 | upper lists: lists of all upper nodes, `u32` |
 //! | 32 | 4 | walk, `u32`: 0 compares the upper four bits of each code byte, 1 whole code bytes; 0 in version 1 |
 //! | 36 | 28 | zero |
-//! | 64 | 4 m0 a node | lists of level 0: neighbours, then `0xffff_ffff` in the free places |
+//! | 64 | 4 m0 a node | lists of level 0: neighbours, then `0xffff_ffff` in the free places; the last place may be 2^31 and an equal node |
 //! | then | 4 an upper node | the upper nodes, ascending |
 //! | then | 4 an upper node, and 4 | the first list of each, and the number of lists |
 //! | then | 4 m a list | lists of the levels above: a node's level 1, its level 2, and so on |
+//!
+//! Nodes with equal codes form a chain: the first has a list, each leads to the next, and a walk ends the list there. The nodes behind the
+//! first ascend and have no neighbours.
 //!
 //! All little-endian. Sections begin at multiples of 64 from the start, with zeros before them.
 
@@ -26,7 +29,10 @@ use crate::hnsw::params::{MAX_NEIGHBOURS, MAX_NODES, Params};
 use std::ops::Range;
 
 /// Version of the layout.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
+
+/// Version of graphs without equal nodes: readers that know no others take them.
+const VERSION_WITHOUT_EQUALS: u32 = 2;
 
 /// The oldest version that is read: it does not know whole walks.
 const VERSION_OLDEST: u32 = 1;
@@ -36,6 +42,9 @@ pub(super) const HEADER_BYTES: usize = 64;
 
 /// A free place in a list; also the entry of a graph without nodes.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// Added to a node in the last place of a list: it equals the owner of the list. No node is so large, so walks end there.
+const EQUAL: u32 = 1 << 31;
 
 const ALIGN: usize = 64;
 
@@ -55,6 +64,7 @@ pub struct GraphShape {
     m: usize,
     entry: u32,
     walks_whole: bool,
+    has_equals: bool,
     max_level: u8,
     base: Range<usize>,
     upper_nodes: Range<usize>,
@@ -65,7 +75,7 @@ pub struct GraphShape {
 impl GraphShape {
     /// `None` when the sizes do not fit this machine's memory.
     fn new(header: &[u32; 9]) -> Option<Self> {
-        let [_, nodes, m0, m, entry, max_level, upper_nodes, upper_lists, walk] = *header;
+        let [version, nodes, m0, m, entry, max_level, upper_nodes, upper_lists, walk] = *header;
         let mut end = HEADER_BYTES;
         let mut section = |items: u32, item_bytes: usize| {
             let start = end.checked_next_multiple_of(ALIGN)?;
@@ -83,6 +93,7 @@ impl GraphShape {
             m,
             entry,
             walks_whole: walk == 1,
+            has_equals: version > VERSION_WITHOUT_EQUALS,
             max_level: u8::try_from(max_level).ok()?,
         })
     }
@@ -107,6 +118,7 @@ impl GraphShape {
             nodes: self.nodes,
             entry: self.entry,
             walks_whole: self.walks_whole,
+            has_equals: self.has_equals,
             max_level: self.max_level,
             m0: self.m0,
             m: self.m,
@@ -167,6 +179,7 @@ pub struct GraphView<'a> {
     nodes: u32,
     entry: u32,
     walks_whole: bool,
+    has_equals: bool,
     max_level: u8,
     m0: usize,
     m: usize,
@@ -243,6 +256,16 @@ impl<'a> GraphView<'a> {
         self.walks_whole
     }
 
+    /// True when nodes lead to others that equal them.
+    pub(super) fn has_equals(&self) -> bool {
+        self.has_equals
+    }
+
+    /// The node that comes after `node` in a chain of equal ones.
+    pub(super) fn next_equal(&self, node: u32) -> Option<u32> {
+        if self.has_equals { next_equal(self.base, self.m0, node) } else { None }
+    }
+
     /// Where walks begin; `None` in a graph without nodes.
     #[must_use]
     pub fn entry(&self) -> Option<u32> {
@@ -282,6 +305,12 @@ impl<'a> GraphView<'a> {
     pub fn neighbours(&self, node: u32, level: usize) -> impl Iterator<Item = u32> + use<'a> {
         let nodes = self.nodes;
         self.places(node, level).take_while(|place| *place != NONE).filter(move |neighbour| *neighbour < nodes)
+    }
+
+    /// What the last place of a list says to be equal to its owner, whether it is a node or not.
+    pub(super) fn leads_to(&self, node: u32, level: usize) -> Option<u32> {
+        let last = self.places(node, level).last().filter(|last| self.has_equals && level == 0 && *last != NONE)?;
+        last.checked_sub(EQUAL)
     }
 
     /// Every place of a list as stored.
@@ -326,7 +355,17 @@ impl GraphBuf {
         // The entry is the first of the nodes on the highest level.
         let top = levels.iter().zip(0_u32..).max_by_key(|(level, node)| (**level, u32::MAX - *node));
         let (max_level, entry) = top.map_or((0, NONE), |(level, node)| (*level, node));
-        let header = [VERSION, levels.len() as u32, params.m0, params.m, entry, u32::from(max_level), upper_count as u32, lists as u32, 0];
+        let header = [
+            VERSION_WITHOUT_EQUALS,
+            levels.len() as u32,
+            params.m0,
+            params.m,
+            entry,
+            u32::from(max_level),
+            upper_count as u32,
+            lists as u32,
+            0,
+        ];
         let shape = GraphShape::new(&header).unwrap_or_else(|| panic!("a graph of {} nodes does not fit memory", levels.len()));
         let mut bytes = vec![0; shape.len()];
         for (field, value) in header.iter().enumerate() {
@@ -362,7 +401,22 @@ impl GraphBuf {
         put(&mut self.bytes, WALK_AT, 1);
     }
 
-    /// Replaces the list of `node` on `level`.
+    /// Lets `node` lead to `equal`, which equals it; its list has a place left.
+    pub(super) fn set_equal(&mut self, node: u32, equal: u32) {
+        assert!(equal < self.shape.nodes && equal != node, "node {equal} equals {node}");
+        let last = self.shape.base.start + ((node as usize + 1) * self.shape.m0 - 1) * 4;
+        assert!(self.bytes[last..last + 4] == NONE.to_le_bytes(), "the last place of the list of {node} is free");
+        put(&mut self.bytes, last, EQUAL + equal);
+        put(&mut self.bytes, 0, VERSION);
+        self.shape.has_equals = true;
+    }
+
+    /// Most neighbours that the list of `node` on level 0 can have.
+    pub(super) fn room(&self, node: u32) -> usize {
+        self.shape.m0 - usize::from(self.view().next_equal(node).is_some())
+    }
+
+    /// Replaces the list of `node` on `level`; where the node leads to an equal one, it still does.
     pub(super) fn set_list(&mut self, node: u32, level: usize, neighbours: &[u32]) {
         let shape = &self.shape;
         assert!(neighbours.iter().all(|neighbour| *neighbour != node && *neighbour < shape.nodes));
@@ -372,8 +426,10 @@ impl GraphBuf {
             (shape.upper_lists.clone(), shape.m, shape.upper_index(&self.bytes).list(node, level))
         };
         let list = list.unwrap_or_else(|| panic!("node {node} is not on level {level}"));
-        assert!(neighbours.len() <= places, "a list of {} on level {level}", neighbours.len());
-        let list = &mut self.bytes[lists][list * places * 4..(list + 1) * places * 4];
+        let room = if level == 0 { self.room(node) } else { places };
+        assert!(neighbours.len() <= room, "a list of {} on level {level}", neighbours.len());
+        let start = lists.start + list * places * 4;
+        let list = &mut self.bytes[start..start + room * 4];
         for (place, bytes) in list.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             *bytes = neighbours.get(place).copied().unwrap_or(NONE).to_le_bytes();
         }
@@ -383,6 +439,15 @@ impl GraphBuf {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// The node that the last place of the list of `node` leads to, by the lists of level 0.
+#[inline]
+pub(super) fn next_equal(lists: &[u8], degree: usize, node: u32) -> Option<u32> {
+    let (places, _) = lists.as_chunks::<4>();
+    let last = u32::from_le_bytes(*places.get((node as usize + 1) * degree - 1)?);
+    let equal = last.checked_sub(EQUAL).filter(|_| last != NONE)?;
+    ((equal as usize) < places.len() / degree && equal != node).then_some(equal)
 }
 
 fn put(bytes: &mut [u8], at: usize, value: u32) {

@@ -2,6 +2,7 @@
 
 use super::blocks::BlocksView;
 use super::candidates::{Key, Pool};
+use super::equals::add_equals;
 use super::filtered::Buffers;
 use super::layout::GraphView;
 use super::visited::Visited;
@@ -73,6 +74,11 @@ pub fn search<'s>(
     }
     scratch.visits = state.visits;
     walk.order_by_codes(query, scratch);
+    if graph.has_equals() {
+        // The walk has just read the lists that it went over.
+        let lists = blocks.map_or(graph.base(), |blocks| blocks.lists());
+        add_equals(lists, graph.capacity(0), ef, &mut scratch.found);
+    }
     &scratch.found
 }
 

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod bytes;
+mod equals;
 mod filtered;
 mod merging;
 

@@ -23,7 +23,7 @@ fn with_word(graph: &[u8], at: usize, value: u32) -> Vec<u8> {
 }
 
 /// Everything that reads a graph, over bytes that may be anything.
-fn use_it(data: &Data, bytes: &[u8]) {
+pub(super) fn use_it(data: &Data, bytes: &[u8]) {
     let Ok(graph) = GraphView::parse(bytes, NODES) else {
         return;
     };

@@ -8,7 +8,7 @@ fn subset(data: &Data, kept: &[u32]) -> Data {
 }
 
 /// The merge of graphs, each with the map of its nodes.
-fn joined(kernels: &Kernels, graphs: &[(&[u8], &[u32])], data: &Data, params: &Params, threads: usize) -> Vec<u8> {
+pub(super) fn joined(kernels: &Kernels, graphs: &[(&[u8], &[u32])], data: &Data, params: &Params, threads: usize) -> Vec<u8> {
     let sources: Vec<Source<'_>> =
         graphs.iter().map(|(graph, map)| Source { graph: GraphView::parse(graph, map.len()).unwrap(), map }).collect();
     merge(kernels, &sources, &data.codes.view(), params, &Threads(threads), &|_, _| true).unwrap()
@@ -19,14 +19,14 @@ fn merged(base: &[u8], map: &[u32], data: &Data, params: &Params) -> Vec<u8> {
 }
 
 /// Graphs of consecutive `parts` of the rows of `all`, less the rows that `keeps` leaves out: what they hold, and the maps.
-struct Parts {
-    data: Data,
+pub(super) struct Parts {
+    pub(super) data: Data,
     graphs: Vec<Vec<u8>>,
     maps: Vec<Vec<u32>>,
 }
 
 impl Parts {
-    fn new(all: &Data, parts: &[u32], params: &Params, keeps: impl Fn(u32) -> bool) -> Self {
+    pub(super) fn new(all: &Data, parts: &[u32], params: &Params, keeps: impl Fn(u32) -> bool) -> Self {
         let (mut graphs, mut maps, mut kept, mut first) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for part in parts {
             let rows: Vec<u32> = (first..first + part).collect();
@@ -41,7 +41,7 @@ impl Parts {
         Parts { data: subset(all, &kept), graphs, maps }
     }
 
-    fn merged(&self, kernels: &Kernels, params: &Params, threads: usize) -> Vec<u8> {
+    pub(super) fn merged(&self, kernels: &Kernels, params: &Params, threads: usize) -> Vec<u8> {
         let graphs: Vec<(&[u8], &[u32])> = self.graphs.iter().map(Vec::as_slice).zip(self.maps.iter().map(Vec::as_slice)).collect();
         joined(kernels, &graphs, &self.data, params, threads)
     }
