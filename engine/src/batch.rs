@@ -9,7 +9,7 @@ use crate::ids::PointId;
 use crate::log::payload_blocks;
 use crate::log::record::{IDS_NUMBERS, IDS_TAGGED, ROW_HAS_POINT, ROW_REPLACES, RecordDraft, RecordKind, SectionKind};
 use crate::payload::json::{Limits, minify_checked};
-use crate::schema::{Schema, VectorSchema};
+use crate::schema::{Numbers, Schema, VectorSchema};
 
 /// A point as a user gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -371,18 +371,34 @@ fn is_stored_as_given(spec: &VectorSchema, block: VectorBlock<'_>) -> bool {
 /// # Errors
 /// `InvalidInput` on a wrong dimension, NaN, an infinity, or a number that the datatype cannot hold.
 pub fn check_vector(spec: &VectorSchema, vector: &[f32]) -> Result<()> {
+    check_numbers(spec, spec.datatype, vector)
+}
+
+/// Checks the vector of a query, which is compared as floats whatever is stored.
+///
+/// # Errors
+/// `InvalidInput` on a wrong dimension, NaN or an infinity.
+pub fn check_query(spec: &VectorSchema, vector: &[f32]) -> Result<()> {
+    check_numbers(spec, Numbers::F32, vector)
+}
+
+fn check_numbers(spec: &VectorSchema, datatype: Numbers, vector: &[f32]) -> Result<()> {
     if vector.len() != spec.dim as usize {
         return Err(Error::invalid(format!("vector \"{}\" has a wrong dimension", spec.name)).with_expected(spec.dim, vector.len()));
     }
-    let fits = |v: f32| match spec.datatype {
-        crate::schema::Numbers::F32 => v.is_finite(),
-        crate::schema::Numbers::F16 => v.is_finite() && (spec.stores_normalised() || v.abs() <= 65_504.0),
-        crate::schema::Numbers::U8 => (0.0..=255.0).contains(&v) && v.fract() == 0.0,
+    // All at once first: without a way out of the loop compilers check several numbers together.
+    if datatype == Numbers::F32 && vector.iter().fold(true, |all, v| all & v.is_finite()) {
+        return Ok(());
+    }
+    let fits = |v: f32| match datatype {
+        Numbers::F32 => v.is_finite(),
+        Numbers::F16 => v.is_finite() && (spec.stores_normalised() || v.abs() <= 65_504.0),
+        Numbers::U8 => (0.0..=255.0).contains(&v) && v.fract() == 0.0,
     };
     match vector.iter().position(|&v| !fits(v)) {
         None => Ok(()),
         Some(at) => Err(Error::invalid(format!("vector \"{}\" has a number that cannot be stored at dimension {at}", spec.name))
-            .with_expected(format!("a finite {} number", format!("{:?}", spec.datatype).to_lowercase()), vector[at])),
+            .with_expected(format!("a finite {} number", format!("{datatype:?}").to_lowercase()), vector[at])),
     }
 }
 

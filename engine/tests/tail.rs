@@ -64,10 +64,10 @@ fn search(version: &Version, query: &[f32], top: usize, mode: Mode, filter: Opti
     version.search(Kernels::detect(), &request, &mut Default::default()).unwrap()
 }
 
-/// Searches by codes and by comparing everything, several times: each search codes a little more.
+/// Searches by codes and by comparing everything, so often that all rows are coded: each search codes a little more.
 fn check(version: &Version, numbers: Numbers, stream: &mut Stream, what: &str) {
     let rare = Filter::parse("{\"must\":[{\"key\":\"rest\",\"match\":{\"value\":7}}]}").unwrap();
-    for round in 0..6 {
+    for round in 0..9 {
         let query = vector(numbers, stream);
         for (top, filter) in [(1, None), (10, None), (10, Some(&rare)), (200, None), (9000, None), (0, None)] {
             let exact = search(version, &query, top, Mode::Exact, filter);

@@ -36,7 +36,7 @@ pub use extend::{REMOVED, Source, merge};
 pub use filtered::{Wanted, filtered_width, search_filtered};
 pub use layout::{GraphShape, GraphView};
 pub use params::{MAX_NODES, Params};
-pub use search::{Scratch, search};
+pub use search::{Scratch, search, search_coarse};
 pub(crate) use visited::Visited;
 
 /// Runs the jobs of a build, on threads of the caller's choice.

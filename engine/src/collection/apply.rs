@@ -74,6 +74,7 @@ impl Version {
         self.tail_rows += u64::from(rows.rows());
         self.tail.push(rows);
         self.tail_end = self.tail.next_number();
+        self.tail_last = Arc::default();
         Ok(())
     }
 

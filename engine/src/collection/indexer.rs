@@ -152,6 +152,7 @@ impl Collection {
             current.manifest = manifest;
             current.tail = Arc::new(current.tail.rest(covered.lsn));
             current.tail_end = current.tail.next_number();
+            current.tail_last = Arc::default();
             current.tail_rows = current.tail_records().map(|record| u64::from(record.rows())).sum();
         })
     }

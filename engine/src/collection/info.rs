@@ -83,7 +83,7 @@ impl Version {
         }
         memory_bytes.insert("filters asked lately", self.filters_memory_bytes());
         memory_bytes.insert("tail", self.lsn_end - self.tail.start);
-        memory_bytes.insert("tail codes", self.tail.code_bytes());
+        memory_bytes.insert("tail codes", self.tail.code_bytes() + self.tail_last.memory_bytes());
         CollectionInfo {
             points: self.points,
             points_with_payload: self.points_with_payload,

@@ -87,6 +87,7 @@ fn find(world: &World, dir: &CollectionDir, manifest: Manifest, ranges: Option<&
         log,
         tail: Arc::new(Tail::new(manifest.covered_lsn)),
         tail_filters: Arc::default(),
+        tail_last: Arc::default(),
         tail_end: 0,
         points: manifest.points,
         points_with_payload: manifest.points_with_payload,

@@ -7,11 +7,11 @@ use index::{Kernels, TopK};
 use super::effort::TargetRecall;
 use super::filter::cache::Ready;
 use super::version::{Version, vector_part};
-use crate::batch::check_vector;
+use crate::batch::check_query;
 use crate::error::Result;
 use crate::ids::PointId;
 use crate::payload::Filter;
-use crate::schema::{Distance, Numbers};
+use crate::schema::Distance;
 use crate::segment::{Hit, SearchContext, SearchScratch, Segment, Undecided, VectorPart, search_part, search_undecided};
 
 /// Collections up to this size are searched exactly unless a walk is asked for.
@@ -86,8 +86,7 @@ impl Version {
 
     fn ready(&self, request: &SearchRequest<'_>) -> Result<Query> {
         let vector = self.schema.vector(request.part);
-        let as_floats = crate::schema::VectorSchema { datatype: Numbers::F32, ..vector.clone() };
-        check_vector(&as_floats, request.query)?;
+        check_query(vector, request.query)?;
         let mut floats = request.query.to_vec();
         if vector.distance == Distance::Cosine {
             index::metric::normalise(&mut floats);

@@ -25,11 +25,15 @@ impl Version {
         let mut search = TailSearch { version: self, kernels, request, filter, query, top, batch: Batch::default() };
         let end = (self.tail_end, 0);
         let mut next = (self.tail.first_number(), 0);
-        let mut coded = Vec::new();
+        let mut coded = Vec::with_capacity(4);
         if query.ef.is_some() && codes::are_worth_it(&query.spec) {
             let mut made = 0;
+            let last = self.tail_last.for_search(&self.tail, end, self.schema.vectors.len());
+            let last = last.map(|last| (last, last.make_codes(&self.tail, request.part, &query.spec)));
+            let last = last.and_then(|(last, _)| Some((last.codes(request.part)?, last.from, last.to)));
+            let full_end = last.map_or(end, |(_, from, _)| from);
             // The first chunk that has rows which this version does not see ends what is coded for it.
-            for chunk in self.tail.chunks().take_while(|chunk| chunk.to <= end) {
+            for chunk in self.tail.chunks().take_while(|chunk| chunk.to <= full_end) {
                 if made < CODED_PER_SEARCH {
                     made += usize::from(chunk.make_codes(&self.tail, request.part, &query.spec));
                 }
@@ -38,6 +42,10 @@ impl Version {
                     None => search.compare(chunk.from, chunk.to)?,
                 }
                 next = chunk.to;
+            }
+            if let Some(last) = last {
+                coded.push(last);
+                next = end;
             }
         }
         search.compare(next, end)?;
@@ -116,7 +124,7 @@ impl<'a> TailSearch<'a> {
     fn by_codes(&mut self, coded: &[(&'a ChunkCodes, TailPlace, TailPlace)]) -> Result<()> {
         // A row that is farther than this is not among the nearest: so many others are nearer for sure.
         let mut nearest: TopK<()> = TopK::new(self.query.top);
-        let mut candidates: Vec<Candidate<'a>> = Vec::new();
+        let mut candidates: Vec<Candidate<'a>> = Vec::with_capacity(64);
         for (chunk, from, to) in coded {
             let Some(query) = chunk.codes.query(&self.query.vector) else {
                 self.compare(*from, *to)?;

@@ -11,6 +11,7 @@ use crate::manifest::Manifest;
 use crate::payload::field_index::FieldIndex;
 use crate::schema::{Distance, Memory, Numbers, Schema, VectorSchema};
 use crate::segment::{Segment, VectorPart, VectorSource};
+use crate::tail::codes::LastChunk;
 use crate::tail::{Tail, TailRecord};
 
 /// A segment with its field indexes opened.
@@ -61,6 +62,8 @@ pub struct Version {
     pub tail: Arc<Tail>,
     /// Filters that the tail was asked lately, with what its payloads said.
     pub(super) tail_filters: Arc<TailFilters>,
+    /// The last rows of the tail as a chunk of this version.
+    pub(super) tail_last: Arc<LastChunk>,
     /// Number behind the last record of the tail that is in this version.
     pub tail_end: u32,
     /// Live points.

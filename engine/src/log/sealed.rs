@@ -63,6 +63,13 @@ impl Checked {
         None
     }
 
+    /// Asks the CPU to bring near what is known of an offset.
+    fn prefetch(&self, offset: u64) {
+        if let Some(word) = self.0.get((offset / (64 * RECORD_ALIGN as u64)) as usize) {
+            index::simd::prefetch_value(word);
+        }
+    }
+
     /// Says whether a whole stretch was checked.
     pub(super) fn all(&self, range: &Range<u64>) -> bool {
         self.first_unchecked(range).is_none()
@@ -184,6 +191,14 @@ impl SealedFile {
             at = self.head_of(at)?.end();
         }
         Ok(starts)
+    }
+
+    /// Asks the CPU to bring near what tells whether a position was checked, and the bytes there.
+    fn prefetch(&self, lsn: Lsn) {
+        if self.lazy.is_none() {
+            self.checked.prefetch(lsn - self.sealed.name.start);
+            index::simd::prefetch(&self.map, self.sealed.name.offset(lsn) as usize);
+        }
     }
 
     /// Gives a vector's bytes, checked.
@@ -367,6 +382,10 @@ impl VectorSource for LogMap {
     fn gather<'a>(&'a self, addresses: &[u64], bytes_per_vector: usize, out: &mut Vec<&'a [u8]>) -> Result<()> {
         if self.is_lazy {
             self.bring(addresses, bytes_per_vector)?;
+        }
+        // Two looks: what the second reads is on its way while the first goes on.
+        for &address in addresses {
+            self.locate(address, bytes_per_vector)?.prefetch(address);
         }
         for &address in addresses {
             let file = self.locate(address, bytes_per_vector)?;

@@ -169,7 +169,14 @@ impl Segment {
         self.rows.id(row)
     }
 
+    /// Asks the CPU to bring the id of a row near, for [`Segment::id`] some time later.
+    #[inline]
+    pub fn prefetch_id(&self, row: u32) {
+        self.rows.prefetch_id(row);
+    }
+
     /// Gives the address of a part of a row, `None` when the row does not have it.
+    #[inline]
     #[must_use]
     pub fn address(&self, part: u32, row: u32) -> Option<u64> {
         self.addresses.get(part, row)
@@ -280,11 +287,14 @@ impl Segment {
     #[inline]
     #[must_use]
     pub fn is_visible(&self, part: u32, row: u32, lsn_end: Lsn) -> bool {
-        if !self.rows.has_part(part, row) {
-            return false;
-        }
-        let mark = self.marks[part as usize].get(row);
-        mark == 0 || mark >= lsn_end
+        self.rows.has_part(part, row) && self.outlives(part, row, lsn_end)
+    }
+
+    /// Says whether a version that ends at an LSN (exclusive) sees a part of a row that is known to have it.
+    #[inline]
+    #[must_use]
+    pub fn outlives(&self, part: u32, row: u32, lsn_end: Lsn) -> bool {
+        self.marks[part as usize].outlives(row, lsn_end)
     }
 
     /// Gives the LSN of the record that ended a part of a row, 0 while it is alive or when there is no such part.

@@ -57,6 +57,21 @@ impl PartMarks {
         }
     }
 
+    /// Says whether a row that has the part was not ended for a version that ends at an LSN (exclusive).
+    ///
+    /// A mark is announced by its bit before the version that it takes the row from is made, so where the bit is not set the mark, which lies
+    /// farther from what else is read, need not be looked at.
+    #[inline]
+    #[must_use]
+    pub fn outlives(&self, row: u32, lsn_end: Lsn) -> bool {
+        let Some(page) = self.pages[row as usize / PAGE_ROWS].get() else { return true };
+        let at = row as usize % PAGE_ROWS;
+        if page.dead[at / 64].load(Ordering::Acquire) >> (at % 64) & 1 == 0 {
+            return true;
+        }
+        page.marks[at].load(Ordering::Acquire) >= lsn_end
+    }
+
     /// Marks a row that has the part; the first mark stays. Says whether this one was the first.
     ///
     /// # Panics
@@ -128,6 +143,7 @@ mod tests {
         assert!(marks.mark(9_999, 500));
         assert!(!marks.mark(9_999, 700));
         assert_eq!((marks.get(9_999), marks.live()), (500, 8_999));
+        assert!(marks.outlives(9_999, 500) && !marks.outlives(9_999, 501) && marks.outlives(9_998, 501) && marks.outlives(1, 501));
         assert_eq!(marks.dead_at(500).count(), 0);
         assert_eq!(marks.dead_at(501).iter().collect::<Vec<_>>(), [9_999]);
     }

@@ -243,7 +243,7 @@ impl<'a> Coded<'a> {
     /// Finds candidates where everything that lives may be answered with; false when so many are dead that the walk has to know them.
     fn find_living(&self, lsn_end: Lsn, walk: &mut hnsw::Scratch, rows: &mut Vec<u32>) -> bool {
         let Search { segment, part, kernels, .. } = self.search;
-        let sees = |node: u32| segment.is_visible(part, self.nodes.row(node), lsn_end);
+        let sees = |node: u32| segment.outlives(part, self.nodes.row(node), lsn_end);
         let nodes = self.nodes.count();
         let Some(graph) = &self.graph else {
             let found = flat::scan_codes(kernels, &self.view, self.code.as_query(), 0..nodes, sees, self.ef);
@@ -258,10 +258,22 @@ impl<'a> Coded<'a> {
             _ if dead * 5 <= u64::from(nodes) => self.ef.saturating_add((self.ef as u64 * 2 * dead).div_ceil(u64::from(nodes)) as usize),
             _ => return false,
         };
-        let found = hnsw::search(kernels, graph, &self.view, self.blocks(), self.code.as_query(), width, walk);
+        let (blocks, query) = (self.blocks(), self.code.as_query());
         let compared = self.compared();
-        rows.extend(found.iter().filter(|found| sees(found.1)).take(compared).map(|found| self.nodes.row(found.1)));
-        rows.len() >= compared.min(nodes as usize)
+        if self.compares_all(width) {
+            let found = hnsw::search_coarse(kernels, graph, &self.view, blocks, query, width, walk);
+            rows.extend(found.iter().filter(|node| sees(**node)).map(|node| self.nodes.row(*node)));
+        } else {
+            let found = hnsw::search(kernels, graph, &self.view, blocks, query, width, walk);
+            rows.extend(found.iter().filter(|found| sees(found.1)).take(compared).map(|found| self.nodes.row(found.1)));
+        }
+        rows.len() >= self.k.min(nodes as usize)
+    }
+
+    /// Says whether it costs less to compare everything that a walk found than to put it in order by whole codes first.
+    fn compares_all(&self, width: usize) -> bool {
+        let vectors = width.saturating_sub(self.compared()).saturating_mul(self.search.spec.bytes_per_vector());
+        vectors <= width.saturating_mul(self.view.rows().stride())
     }
 
     /// Gives how many candidates of a walk, best first by whole codes, are compared exactly: whole codes seldom misplace a neighbour by more.

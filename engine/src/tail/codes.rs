@@ -1,6 +1,6 @@
 //! Codes of the tail: its rows in chunks, each coded by a search once it is full. Whoever writes only counts; nobody waits.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use index::BoundedCodes;
@@ -108,6 +108,45 @@ impl Chunk {
     pub fn memory_bytes(&self) -> u64 {
         let coded = self.parts.iter().filter_map(|part| part.codes.get()?.as_ref());
         coded.map(|coded| (coded.codes.memory_bytes() + coded.places.capacity() * size_of::<TailPlace>()) as u64).sum()
+    }
+}
+
+/// Searches of a version after which the rows behind the last full chunk are coded too: whoever writes makes another version before.
+const SEARCHES_BEFORE: u32 = 32;
+
+/// Rows that are compared as fast as a query is made ready for their codes.
+const FEW_ROWS: usize = 32;
+/// Full chunks go into the last one of a version as long as it has no more rows than this: each costs a query some work of its own.
+const LAST_ROWS: usize = 1024;
+
+/// The rows of one version that are behind the last full chunk, or behind the last but a few, as one chunk once the version is searched often.
+#[derive(Debug, Default)]
+pub struct LastChunk {
+    searches: AtomicU32,
+    chunk: OnceLock<Option<Chunk>>,
+}
+
+impl LastChunk {
+    /// Gives the chunk that ends where the version does, for one more search of it; `None` as long as there is none.
+    pub fn for_search(&self, tail: &Tail, end: TailPlace, vectors: usize) -> Option<&Chunk> {
+        if let Some(chunk) = self.chunk.get() {
+            return chunk.as_ref();
+        }
+        if self.searches.fetch_add(1, Ordering::Relaxed) != SEARCHES_BEFORE {
+            return None;
+        }
+        let rows_from = |from| tail.spans(from, end).map(|(_, _, rows)| rows.len()).sum::<usize>();
+        let chunks = tail.chunks().take_while(|chunk| chunk.to <= end);
+        let behind = chunks.last().map_or((tail.first_number(), 0), |chunk| chunk.to);
+        let starts = tail.chunks().map(|chunk| chunk.from).take_while(|from| *from < behind);
+        let from = starts.chain([behind]).find(|from| rows_from(*from) <= LAST_ROWS).unwrap_or(behind);
+        self.chunk.get_or_init(|| (rows_from(behind) > FEW_ROWS).then(|| Chunk::new(from, end, vectors))).as_ref()
+    }
+
+    /// Gives the bytes of memory that codes take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.chunk.get().and_then(Option::as_ref).map_or(0, Chunk::memory_bytes)
     }
 }
 

@@ -58,22 +58,9 @@ pub fn search<'s>(
 ) -> &'s [(i32, u32)] {
     let walk = Walk { kernels, graph: *graph, codes };
     scratch.found.clear();
-    scratch.visits = 0;
-    if graph.entry().is_none() || ef == 0 {
-        return &scratch.found;
+    if walk.walk_from_seeds(blocks, query, ef, scratch) {
+        walk.order_by_codes(query, scratch);
     }
-    let Scratch { query: coarse, seeds, state, .. } = scratch;
-    codes.params().coarse_query(query.code(), codes.params().row_form(graph.walks_whole()), coarse);
-    match blocks {
-        Some(blocks) => walk.over_blocks(blocks, coarse, ef, state),
-        None => {
-            seeds.clear();
-            seeds.extend(graph.seeds());
-            walk.over_codes(coarse, seeds, ef, state);
-        }
-    }
-    scratch.visits = state.visits;
-    walk.order_by_codes(query, scratch);
     if graph.has_equals() {
         // The walk has just read the lists that it went over.
         let lists = blocks.map_or(graph.base(), |blocks| blocks.lists());
@@ -82,7 +69,57 @@ pub fn search<'s>(
     &scratch.found
 }
 
+/// Like [`search`], for callers that compare all of what is found by themselves: the nodes only, by the coarse codes of the walk.
+///
+/// # Panics
+///
+/// Like [`search`].
+pub fn search_coarse<'s>(
+    kernels: &Kernels,
+    graph: &GraphView<'_>,
+    codes: &CodesView<'_>,
+    blocks: Option<BlocksView<'_>>,
+    query: CodeQuery<'_>,
+    ef: usize,
+    scratch: &'s mut Scratch,
+) -> &'s [u32] {
+    if graph.has_equals() {
+        // By whole codes it is known which nodes the equal rows come after.
+        search(kernels, graph, codes, blocks, query, ef, scratch);
+        scratch.ids.clear();
+        scratch.ids.extend(scratch.found.iter().map(|found| found.1));
+        return &scratch.ids;
+    }
+    let walk = Walk { kernels, graph: *graph, codes };
+    scratch.ids.clear();
+    if walk.walk_from_seeds(blocks, query, ef, scratch) {
+        scratch.ids.extend(scratch.state.pool.keys().iter().map(|key| key.node()));
+    }
+    &scratch.ids
+}
+
 impl Walk<'_> {
+    /// Walks level 0 from the nearest of the seeds; false when there is nothing to walk over or to find.
+    fn walk_from_seeds(&self, blocks: Option<BlocksView<'_>>, query: CodeQuery<'_>, ef: usize, scratch: &mut Scratch) -> bool {
+        scratch.visits = 0;
+        if self.graph.entry().is_none() || ef == 0 {
+            return false;
+        }
+        let Scratch { query: coarse, seeds, state, .. } = scratch;
+        let params = self.codes.params();
+        params.coarse_query(query.code(), params.row_form(self.graph.walks_whole()), coarse);
+        match blocks {
+            Some(blocks) => self.over_blocks(blocks, coarse, ef, state),
+            None => {
+                seeds.clear();
+                seeds.extend(self.graph.seeds());
+                self.over_codes(coarse, seeds, ef, state);
+            }
+        }
+        scratch.visits = state.visits;
+        true
+    }
+
     fn over_blocks(&self, blocks: BlocksView<'_>, query: &[u8], ef: usize, state: &mut WalkState) {
         assert_eq!(blocks.nodes() as usize, self.codes.count(), "nodes of the blocks and rows of the codes");
         let (starts, start_rows) = blocks.seeds();

@@ -26,6 +26,9 @@ const WHOLE: u8 = RowForm::Whole as u8;
 const L2: u8 = Metric::L2 as u8;
 const DOT: u8 = Metric::Dot as u8;
 
+/// Rows that are asked for ahead of the one that is compared: about as many lines as a core keeps under way.
+const AHEAD: usize = 12;
+
 /// What is walked over, and with what.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WalkTask<'a> {
@@ -120,7 +123,7 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
     fresh.resize(task.degree + 1, 0);
     while let Some(node) = pool.expand() {
         let count = visited.take_fresh_into(neighbours(task, node), fresh);
-        for neighbour in &fresh[..count] {
+        for neighbour in &fresh[..count.min(AHEAD)] {
             prefetch_row::<B>(task, *neighbour);
         }
         // Most often what comes after this node, unless a neighbour is nearer.
@@ -128,7 +131,10 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
             prefetch_list(task, next);
         }
         *visits += count;
-        for neighbour in &fresh[..count] {
+        for (place, neighbour) in fresh[..count].iter().enumerate() {
+            if let Some(later) = fresh[..count].get(place + AHEAD) {
+                prefetch_row::<B>(task, *later);
+            }
             // SAFETY: a node below the number of nodes has its row within `rows`, which `check` saw.
             let distance = unsafe { distance::<C, M, F, B>(task, task.rows.as_ptr().add(*neighbour as usize * task.stride)) };
             if pool.insert(Key::new(distance, *neighbour)) {

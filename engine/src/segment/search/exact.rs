@@ -46,6 +46,7 @@ impl<'a> Exact<'a> {
         for batch in rows.chunks(GATHER_BATCH) {
             self.addresses.clear();
             for &row in batch {
+                self.segment.prefetch_id(row);
                 let address = self.segment.address(self.part, row).ok_or_else(|| no_address(self.segment, self.part, row))?;
                 self.addresses.push(address);
             }

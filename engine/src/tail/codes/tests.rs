@@ -102,3 +102,26 @@ fn the_rest_of_a_tail_grows_on_in_chunks() {
     let behind: usize = rest.spans(last.to, (rest.next_number(), 0)).map(|(_, _, rows)| rows.len()).sum();
     assert!(behind < CHUNK_ROWS && behind * DIM as usize * 4 < CHUNK_BYTES, "{behind} rows wait for a chunk");
 }
+
+#[test]
+fn a_version_that_is_searched_often_gets_a_last_chunk_up_to_its_end() {
+    for rows in [vec![3], vec![40], vec![300, 1, 1], vec![900], vec![5000, 700], vec![1; 700], vec![]] {
+        let tail = tail(&rows);
+        let (end, last) = ((tail.next_number(), 0), LastChunk::default());
+        assert!((0..SEARCHES_BEFORE).all(|_| last.for_search(&tail, end, 1).is_none()), "not at once");
+        let first_open = tail.chunks().last().map_or((0, 0), |chunk| chunk.to);
+        let count = |from| tail.spans(from, end).map(|(_, _, rows)| rows.len()).sum::<usize>();
+        let Some(chunk) = last.for_search(&tail, end, 1) else {
+            assert!(count(first_open) <= FEW_ROWS, "{rows:?}");
+            continue;
+        };
+        assert_eq!(chunk.to, end);
+        let bounds: Vec<TailPlace> = tail.chunks().map(|chunk| chunk.from).chain([first_open]).collect();
+        assert!(bounds.contains(&chunk.from), "it begins where a chunk does");
+        assert!(chunk.from == first_open || count(chunk.from) <= LAST_ROWS, "{} rows", count(chunk.from));
+        assert!(chunk.make_codes(&tail, 1, &spec()));
+        assert_eq!(chunk.codes(1).unwrap().places.len(), count(chunk.from));
+        let again = last.for_search(&tail, end, 1).unwrap();
+        assert!(again.codes(1).is_some() && last.memory_bytes() > 0, "made once");
+    }
+}

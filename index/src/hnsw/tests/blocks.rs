@@ -36,6 +36,12 @@ fn a_walk_over_blocks_finds_what_a_walk_over_stored_codes_finds_on_every_instruc
                     for blocks in [None, Some(blocks)] {
                         let found = search(kernels, &graph, &view, blocks, code.as_query(), 30, &mut scratch);
                         assert_eq!(found, wanted, "{kernels:?} {metric:?} {datatype:?} {dims} dimensions, blocks: {}", blocks.is_some());
+                        let mut wanted: Vec<u32> = wanted.iter().map(|found| found.1).collect();
+                        let mut coarse: Vec<u32> =
+                            search_coarse(kernels, &graph, &view, blocks, code.as_query(), 30, &mut scratch).to_vec();
+                        wanted.sort_unstable();
+                        coarse.sort_unstable();
+                        assert_eq!(coarse, wanted, "the same nodes in another order");
                     }
                 }
             }
