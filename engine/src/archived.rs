@@ -37,11 +37,14 @@ pub struct Archived {
     pub format: u32,
     /// By archive.
     pub archives: BTreeMap<String, Reached>,
+    /// The archive that the writes go to now; unknown where an earlier version noted it, and before the first bytes went there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
 }
 
 impl Default for Archived {
     fn default() -> Self {
-        Archived { format: ARCHIVED_VERSION, archives: BTreeMap::new() }
+        Archived { format: ARCHIVED_VERSION, archives: BTreeMap::new(), current: None }
     }
 }
 
@@ -50,6 +53,12 @@ impl Archived {
     #[must_use]
     pub fn lsn(&self) -> Lsn {
         self.archives.values().map(|reached| reached.lsn).max().unwrap_or(0)
+    }
+
+    /// Gives the position up to which the archive that writes go to now has everything; 0 while it is not known which that is.
+    #[must_use]
+    pub fn current_lsn(&self) -> Lsn {
+        self.current.as_ref().and_then(|id| self.archives.get(id)).map_or(0, |reached| reached.lsn)
     }
 
     /// Reads what is kept in a directory; nothing was archived where there is no file.

@@ -4,6 +4,7 @@
 //! Background steps ([`Collection::step`]) turn the tail into segments; nobody waits for them but who asks to.
 
 pub mod apply;
+pub mod cleaning;
 pub mod copies;
 pub mod effort;
 pub mod filter;
@@ -28,6 +29,7 @@ use index::Kernels;
 use parking_lot::Mutex;
 use platform::World;
 
+pub use cleaning::CleaningLimits;
 pub use effort::TargetRecall;
 pub use filter::Selector;
 pub use indexer::{Progress, Step};
@@ -75,6 +77,8 @@ pub struct Collection {
     lazy: lazy::LazyState,
     /// How far the archive has come, where there is one.
     archiving: outgoing::Archiving,
+    /// What is alive in the log, and which of its files are on their way out.
+    cleaning: cleaning::CleaningState,
 }
 
 /// What only the one writer touches.

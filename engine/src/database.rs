@@ -15,7 +15,7 @@ use platform::fs::FileLock;
 
 use crate::catalog::{self, Catalog, CatalogState, Life};
 use crate::clock::CommitClock;
-use crate::collection::{Collection, OpenOptions, RangeSources};
+use crate::collection::{CleaningLimits, Collection, OpenOptions, RangeSources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Incarnation, Timeline};
 use crate::reserve::Reserve;
@@ -32,11 +32,13 @@ pub struct DatabaseOptions {
     pub accept_clock: bool,
     /// The kernels that graphs are built with; `None` takes the best of this machine.
     pub kernels: Option<&'static Kernels>,
+    /// When the space of dead rows is given back.
+    pub cleaning: CleaningLimits,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        DatabaseOptions { lock_wait: Duration::from_secs(10), accept_clock: false, kernels: None }
+        DatabaseOptions { lock_wait: Duration::from_secs(10), accept_clock: false, kernels: None, cleaning: CleaningLimits::default() }
     }
 }
 
@@ -148,7 +150,14 @@ impl Database {
 
     fn open_writer(&self, name: &str, life: &Life, root: &Path) -> Result<Collection> {
         let (reserve, ranges) = (self.reserve.clone(), self.ranges.clone());
-        let options = OpenOptions { accept_clock: self.options.accept_clock, kernels: self.options.kernels, reserve, ranges };
+        let options = OpenOptions {
+            accept_clock: self.options.accept_clock,
+            kernels: self.options.kernels,
+            reserve,
+            ranges,
+            cleaning: self.options.cleaning,
+            is_archived: self.state().archives.contains_key(name),
+        };
         Collection::open(&self.world, name, root, life.incarnation, &self.clock, options)
     }
 

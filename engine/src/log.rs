@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod lost;
+pub mod moves;
 pub mod outgoing;
 pub mod payload_blocks;
 pub mod record;

@@ -11,11 +11,14 @@ use crate::codec::sealed_json;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Incarnation, Lsn, SegmentId, Timeline};
 use crate::log::file::{LSN_MAX, LogFileName};
+use crate::log::record::RECORD_ALIGN;
 use crate::schema::Schema;
 use crate::segment::SegmentMeta;
 
-/// Version of the manifest format.
-pub const MANIFEST_VERSION: u32 = 1;
+/// Version of the manifest format: of manifests whose log has holes, because files that nobody needs any more are gone.
+pub const MANIFEST_VERSION: u32 = 2;
+/// Version of manifests whose log is there from its beginning.
+pub const MANIFEST_VERSION_WHOLE: u32 = 1;
 /// Largest manifest that is read.
 pub const MANIFEST_LEN_MAX: u64 = 64 << 20;
 
@@ -79,7 +82,7 @@ pub struct Manifest {
     pub ancestry: Vec<Span>,
     /// The schema at the covered LSN.
     pub schema: Schema,
-    /// Sealed log files below the covered LSN, in order.
+    /// Sealed log files below the covered LSN that hold something alive, in order, and the one that ends there.
     pub log: Vec<LogFileMeta>,
     /// Segments in the order of their ranges.
     pub segments: Vec<SegmentMeta>,
@@ -89,6 +92,20 @@ pub struct Manifest {
     pub points: u64,
     /// Live points with a payload.
     pub points_with_payload: u64,
+    /// Bytes of the records that moved rows to new addresses, since the collection began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moved_bytes: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Gives the version of a manifest that names these log files.
+#[must_use]
+pub fn version_of(log: &[LogFileMeta]) -> u32 {
+    let is_whole = log.first().is_none_or(|file| file.start == 0) && log.windows(2).all(|pair| pair[0].end == pair[1].start);
+    if is_whole { MANIFEST_VERSION_WHOLE } else { MANIFEST_VERSION }
 }
 
 impl Manifest {
@@ -96,7 +113,7 @@ impl Manifest {
     #[must_use]
     pub fn empty(incarnation: Incarnation, timeline: Timeline, schema: Schema) -> Self {
         Manifest {
-            format: MANIFEST_VERSION,
+            format: MANIFEST_VERSION_WHOLE,
             incarnation,
             seq: 0,
             covered_lsn: 0,
@@ -108,6 +125,7 @@ impl Manifest {
             deletes: None,
             points: 0,
             points_with_payload: 0,
+            moved_bytes: 0,
         }
     }
 
@@ -159,10 +177,14 @@ impl Manifest {
         }
         let mut end = 0;
         for file in &self.log {
-            if file.start != end || file.end <= file.start || !file.end.is_multiple_of(64) {
+            let aligned = file.start.is_multiple_of(RECORD_ALIGN as u64) && file.end.is_multiple_of(RECORD_ALIGN as u64);
+            if file.start < end || file.end <= file.start || !aligned {
                 return bad("its log files do not follow each other");
             }
             end = file.end;
+        }
+        if self.format < version_of(&self.log) {
+            return bad("its log has a hole, which its version does not have");
         }
         if end != self.covered_lsn {
             return bad("its log files do not reach the covered position");
@@ -179,6 +201,12 @@ impl Manifest {
             return bad("more points have a payload than there are");
         }
         Ok(())
+    }
+
+    /// Says whether a log file is needed for this state or for what follows it.
+    #[must_use]
+    pub fn needs(&self, name: &LogFileName) -> bool {
+        name.start >= self.covered_lsn || self.log.iter().any(|file| file.name() == *name)
     }
 
     /// Lists every object that it names: id, bytes and hash.

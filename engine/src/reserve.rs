@@ -1,6 +1,6 @@
 //! Room kept free for what gives room back: a file of zeros that is removed when the disk is full (rule S16).
 //!
-//! Deletes, drops and manifests may use it; other writes may not, or a full disk could never be emptied.
+//! Deletes, drops, small moves and manifests may use it; other writes may not, or a full disk could never be emptied.
 
 use std::path::{Path, PathBuf};
 

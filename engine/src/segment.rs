@@ -27,6 +27,7 @@ pub mod vectors;
 pub mod verify;
 
 pub use accepted::Accepted;
+pub use addresses::build_addresses;
 pub use build::{FlatInput, FlatRow, build_flat, build_rows};
 pub use graph::{GraphBuild, MergeInput, build_graph, merge_graphs};
 pub use handle::Segment;

@@ -5,6 +5,7 @@
 
 mod ancestors;
 mod bases;
+mod cleaned;
 mod closing;
 mod identity;
 mod logs;
@@ -192,6 +193,9 @@ impl Archiver {
             // A snapshot knows the history; what it pins is not needed here.
             crate::backup::identity::put_identity(database, collection, &collection.snapshot(), &archive)?;
             life.is_described = true;
+            // No log file goes from here on before it is in this archive.
+            collection.hold_for_archive();
+            note(world, &root, &archive, life)?;
         }
         let before = life.log.sent;
         let sent = life.log.send(&archive, &collection.version().manifest.ancestry, collection, report);
@@ -211,6 +215,9 @@ impl Archiver {
         }
         if needs_base && life.base.is_some() {
             collection.set_archived(life.log.sent, limit_of(database, collection.name()));
+        }
+        if moved || has_new_base {
+            collection.clear_log()?;
         }
         self.changed |= moved || has_new_base;
         Ok(())
@@ -254,6 +261,9 @@ fn limit_of(database: &Database, name: &str) -> u64 {
 fn note(world: &platform::World, root: &std::path::Path, archive: &Archive, life: &Life) -> Result<()> {
     let mut kept = Archived::read(&*world.fs, root)?;
     let reached = Reached { lsn: life.log.sent, base: life.base.clone(), complete: life.complete };
+    let current = Some(archive.id.to_string());
+    let is_news = kept.current != current || kept.archives.get(&archive.id.to_string()) != Some(&reached);
     kept.archives.insert(archive.id.to_string(), reached);
-    kept.write(world, root)
+    kept.current = current;
+    if is_news { kept.write(world, root) } else { Ok(()) }
 }

@@ -52,7 +52,8 @@ fn common_end(archive: &Archive, collection: &Collection, timeline: Timeline) ->
     let listing = Listing::read_timeline(&*archive.store, timeline)?;
     let version = collection.version();
     let end = version.lsn_end;
-    let origin = version.manifest.ancestry.last().map_or(0, |span| span.from);
+    // What cleaning removed was archived from here, byte for byte.
+    let origin = version.manifest.ancestry.last().map_or(0, |span| span.from).max(collection.kept_from()?);
     let mut differs: Option<Lsn> = None;
     for extent in listing.extents_of(timeline).into_iter().filter(|extent| extent.start < end) {
         stream_extent(archive, timeline, extent, &mut |at, piece| {

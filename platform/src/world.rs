@@ -69,4 +69,10 @@ pub struct KnownBad {
     pub archive_unsynced: bool,
     /// The archiver puts the description of a state before the objects that it names.
     pub base_before_objects: bool,
+    /// Cleaning removes log files before a manifest says that nothing stands in them.
+    pub unlink_before_manifest: bool,
+    /// Cleaning removes log files that are not archived yet.
+    pub unlink_unarchived: bool,
+    /// A move holds for whatever its point has now, though it was overwritten since.
+    pub move_blindly: bool,
 }

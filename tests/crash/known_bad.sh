@@ -15,7 +15,7 @@ printf 'control: no mistake is on\n'
 crash --seeds 200
 
 escaped=0
-for name in ack_before_sync rename_without_dir_sync skip_bad_record valid_after_bad_is_corruption always_cut; do
+for name in ack_before_sync rename_without_dir_sync skip_bad_record valid_after_bad_is_corruption always_cut unlink_before_manifest move_blindly; do
     status=0
     report=$(crash --seeds "$seeds" --known-bad "$name" 2>&1) || status=$?
     case $status in
@@ -33,7 +33,7 @@ done
 
 # Those of the archiver have a suite of their own.
 cargo build --quiet -p vectra-tests --bin archiving
-for name in close_before_sent archive_unsynced base_before_objects; do
+for name in close_before_sent archive_unsynced base_before_objects unlink_unarchived; do
     status=0
     report=$(cargo run --quiet -p vectra-tests --bin archiving -- --seeds 150 --known-bad "$name" 2>&1) || status=$?
     case $status in

@@ -64,6 +64,8 @@ pub struct Sums {
     pub unreached: u64,
     /// Restores from partial copies that gave a state, and those that said what is missing.
     pub copies: (u64, u64),
+    /// Steps of cleaning that moved rows, and those that left log files out.
+    pub cleanings: (u64, u64),
     /// Steps of the wall clock.
     pub clock_steps: u64,
     /// Hash over every call to the machine's disk and its result; of one simulation.
@@ -82,18 +84,20 @@ impl Sums {
         self.restores = pair(self.restores, other.restores);
         self.unreached += other.unreached;
         self.copies = pair(self.copies, other.copies);
+        self.cleanings = pair(self.cleanings, other.cleanings);
         self.clock_steps += other.clock_steps;
     }
 }
 
 /// Names of the deliberate mistakes that these simulations must catch, with the switch of each.
 #[must_use]
-pub fn known_bads() -> [(&'static str, KnownBad); 3] {
+pub fn known_bads() -> [(&'static str, KnownBad); 4] {
     let none = KnownBad::default();
     [
         ("close_before_sent", KnownBad { close_before_sent: true, ..none }),
         ("archive_unsynced", KnownBad { archive_unsynced: true, ..none }),
         ("base_before_objects", KnownBad { base_before_objects: true, ..none }),
+        ("unlink_unarchived", KnownBad { unlink_unarchived: true, ..none }),
     ]
 }
 

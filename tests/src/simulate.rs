@@ -39,6 +39,8 @@ pub struct Outcome {
     pub rot: (u64, u64),
     /// Background steps done.
     pub steps: u64,
+    /// Steps of cleaning that moved rows, and those that left log files out.
+    pub cleanings: (u64, u64),
 }
 
 impl Outcome {
@@ -50,6 +52,7 @@ impl Outcome {
         self.refused = (self.refused.0 + other.refused.0, self.refused.1 + other.refused.1);
         self.rot = (self.rot.0 + other.rot.0, self.rot.1 + other.rot.1);
         self.steps += other.steps;
+        self.cleanings = (self.cleanings.0 + other.cleanings.0, self.cleanings.1 + other.cleanings.1);
     }
 }
 
@@ -69,7 +72,7 @@ impl std::fmt::Display for Failure {
 }
 
 /// Names of the deliberate mistakes that this suite must catch, with the switch of each.
-pub const KNOWN_BAD: [(&str, KnownBad); 5] = {
+pub const KNOWN_BAD: [(&str, KnownBad); 7] = {
     const NONE: KnownBad = KnownBad {
         ack_before_sync: false,
         rename_without_dir_sync: false,
@@ -80,6 +83,9 @@ pub const KNOWN_BAD: [(&str, KnownBad); 5] = {
         close_before_sent: false,
         archive_unsynced: false,
         base_before_objects: false,
+        unlink_before_manifest: false,
+        unlink_unarchived: false,
+        move_blindly: false,
     };
     [
         ("ack_before_sync", KnownBad { ack_before_sync: true, ..NONE }),
@@ -87,6 +93,8 @@ pub const KNOWN_BAD: [(&str, KnownBad); 5] = {
         ("skip_bad_record", KnownBad { skip_bad_record: true, ..NONE }),
         ("valid_after_bad_is_corruption", KnownBad { valid_after_bad_is_corruption: true, ..NONE }),
         ("always_cut", KnownBad { always_cut: true, ..NONE }),
+        ("unlink_before_manifest", KnownBad { unlink_before_manifest: true, ..NONE }),
+        ("move_blindly", KnownBad { move_blindly: true, ..NONE }),
     ]
 };
 

@@ -30,6 +30,7 @@ fn every_promised_state_is_restored_whatever_crashes_fails_or_is_lost() {
     assert_eq!(seeds, SEEDS);
     // A suite that met none of its faults would prove nothing.
     assert!(sums.passes.0 > 200 && sums.passes.1 > 50 && sums.crashes.0 > 50 && sums.crashes.1 > 15, "{sums:?}");
+    assert!(sums.cleanings.0 > 3 && sums.cleanings.1 > 3, "{sums:?}");
     assert!(sums.lost > 2 && sums.rewinds > 5 && sums.clock_steps > 15 && sums.unreached > 10, "{sums:?}");
     assert!(sums.restores.0 > 500 && sums.restores.1 > 50 && sums.copies.0 > 10 && sums.copies.1 > 20, "{sums:?}");
 }

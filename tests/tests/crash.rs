@@ -20,6 +20,7 @@ fn thousands_of_crashes_lose_nothing_acknowledged_and_invent_nothing() {
     assert!(sums.crashes > SEEDS && sums.crashes_in_recovery > SEEDS / 10, "{sums:?}");
     assert!(sums.in_flight.0 > SEEDS / 20 && sums.in_flight.1 > SEEDS / 20, "{sums:?}");
     assert!(sums.refused.0 > SEEDS / 50 && sums.refused.1 > SEEDS / 50 && sums.rot.0 > SEEDS / 10, "{sums:?}");
+    assert!(sums.cleanings.0 > SEEDS / 50 && sums.cleanings.1 > SEEDS / 50, "{sums:?}");
     let seconds = clock.monotonic_micros() as f64 / 1e6;
     assert_eq!(report.seeds, SEEDS, "every seed was run, in {seconds:.1} s");
 }
@@ -68,9 +69,27 @@ fn a_recovery_that_always_cuts_is_caught() {
 }
 
 #[test]
+fn a_cleaning_that_removes_files_before_a_manifest_leaves_them_out_is_caught() {
+    assert_caught("unlink_before_manifest");
+}
+
+#[test]
+fn a_move_over_a_value_that_was_overwritten_is_caught() {
+    assert_caught("move_blindly");
+}
+
+#[test]
 fn every_deliberate_mistake_of_the_log_has_its_test() {
     assert_eq!(
         KNOWN_BAD.map(|(name, _)| name),
-        ["ack_before_sync", "rename_without_dir_sync", "skip_bad_record", "valid_after_bad_is_corruption", "always_cut"]
+        [
+            "ack_before_sync",
+            "rename_without_dir_sync",
+            "skip_bad_record",
+            "valid_after_bad_is_corruption",
+            "always_cut",
+            "unlink_before_manifest",
+            "move_blindly"
+        ]
     );
 }

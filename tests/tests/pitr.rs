@@ -19,6 +19,7 @@ use platform::sim::SimWorld;
 use vectra_tests::model::{Points, SeenPoints, difference, seen};
 use vectra_tests::simulate::check::read_all;
 use vectra_tests::simulate::generate::{Shape, Sizes, bulk, change, operation};
+use vectra_tests::simulate::recovery::CLEANING;
 
 const NAME: &str = "c";
 const SIZES: Sizes = Sizes { pool: 40, batch: 6, long_payloads: false };
@@ -43,7 +44,8 @@ struct Writer {
 }
 
 fn open(sim: &SimWorld) -> Database {
-    Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).expect("a database opens")
+    Database::open(&sim.world(), Path::new("/data"), DatabaseOptions { cleaning: CLEANING, ..DatabaseOptions::default() })
+        .expect("a database opens")
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -78,7 +80,11 @@ impl Writer {
     }
 
     fn index(&mut self, collection: &Collection) {
-        let step = if self.stream.chance(1, 2) { Some(Step::Seal) } else { collection.next_step(Goal::Indexed) };
+        let step = match self.stream.below(4) {
+            0 | 1 => Some(Step::Seal),
+            2 => collection.next_cleaning(Goal::Indexed),
+            _ => collection.next_step(Goal::Indexed),
+        };
         if let Some(step) = step {
             collection.step(&step, &Threads(1), &|_, _| true).expect("a step succeeds");
         }

@@ -49,7 +49,8 @@ fn as_json(collection: &Collection, version: &Version, info: &CollectionInfo, al
         "vectors": vectors,
         "fields": fields,
         "segments": segments,
-        "bytes": {"log": info.log_bytes, "segments": info.segment_bytes, "codes": info.code_bytes},
+        "bytes": {"log": info.log_bytes, "live": info.live_bytes, "moved": info.moved_bytes, "segments": info.segment_bytes,
+                  "codes": info.code_bytes},
         "elsewhere": away(collection),
         "memory_bytes": info.memory_bytes,
         "indexes": info.indexes.iter().map(index_json).collect::<Vec<_>>(),
@@ -156,7 +157,8 @@ fn as_text(collection: &Collection, version: &Version, info: &CollectionInfo, al
     lines.push(format!("last write   {}, position {}", format_time(version.commit_time), version.lsn_end));
     lines.push(format!("history      timeline {}, incarnation {}", version.manifest.timeline(), collection.incarnation()));
     let (log, segments, codes) = (bytes(info.log_bytes), bytes(info.segment_bytes), bytes(info.code_bytes));
-    lines.push(format!("disk         log {log}, segments {segments}, codes {codes}"));
+    let live = bytes(info.live_bytes);
+    lines.push(format!("disk         log {log} ({live} alive), segments {segments}, codes {codes}"));
     if let Some(archives) = away(collection)["archives"].as_array() {
         let archives: Vec<&str> = archives.iter().filter_map(Value::as_str).collect();
         lines.push(format!("elsewhere    {} of the log, in {}", bytes(collection.lazy_bytes().0), archives.join(", ")));

@@ -43,7 +43,12 @@ impl<'a> Session<'a> {
     /// Works on the database in a given directory.
     pub fn at(dir: PathBuf, globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
         let kernels = chosen_kernels(platform::process::env("VECTRA_SIMD").as_deref())?;
-        let options = DatabaseOptions { lock_wait: globals.lock_wait, accept_clock: globals.accept_clock, kernels: Some(kernels) };
+        let options = DatabaseOptions {
+            lock_wait: globals.lock_wait,
+            accept_clock: globals.accept_clock,
+            kernels: Some(kernels),
+            ..DatabaseOptions::default()
+        };
         let reach = Reach::of(globals);
         Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach })
     }

@@ -7,5 +7,6 @@ mod buckets;
 mod demo;
 mod options;
 mod place;
+mod space;
 mod verbatim;
 mod while_importing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::version::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Lsn, PointId};
+use crate::log::moves::Moves;
 use crate::log::record::{Record, RecordKind};
 use crate::schema::Schema;
 use crate::tail::TailRecord;
@@ -31,7 +32,13 @@ impl Version {
             }
             RecordKind::Schema => self.apply_schema(record)?,
             RecordKind::Durable => {}
-            RecordKind::Move | RecordKind::Catalog => {
+            // Nobody sees a move: what was read at the old addresses is read there until a manifest has the new ones.
+            RecordKind::Move => {
+                let moves = Moves::open(record, &self.schema)?;
+                Arc::make_mut(&mut self.moves).push(Arc::new(moves));
+                self.moved_bytes += head.record_len as u64;
+            }
+            RecordKind::Catalog => {
                 return Err(Error::new(ErrorKind::NewerFormat, "the log holds a record that this version cannot apply")
                     .with_offset(head.lsn)
                     .with_hint("use a newer version of vectra"));

@@ -11,14 +11,16 @@ use crate::log::record::{Record, RecordDraft, RecordKind};
 
 impl Collection {
     /// Appends whole operations with the content and the commit times that they had, under this collection's own timeline. They are durable and
-    /// visible when this returns; gives the position behind them. Marks of durability are left out.
+    /// visible when this returns; gives the position behind them. Marks of durability are left out, and moves, which speak of
+    /// addresses that this log does not have and which nobody sees.
     ///
     /// # Errors
     /// `Corrupt` when they do not fit this state or their commit times do not rise from its own; `Io`, `NoSpace`, `Locked` on a reader.
     pub fn append_copies(&self, records: &[Arc<Record>]) -> Result<Lsn> {
         let mut writer = self.writer()?.lock();
         let mut appended = Vec::new();
-        for record in records.iter().filter(|record| record.head.kind != RecordKind::Durable) {
+        let is_copied = |record: &&Arc<Record>| !matches!(record.head.kind, RecordKind::Durable | RecordKind::Move);
+        for record in records.iter().filter(is_copied) {
             if record.head.commit_time < writer.version.commit_time {
                 let error = Error::corrupt("an operation is older than the state that it was to follow").with_offset(record.head.lsn);
                 return Err(error.with_expected(format!("{} or later", writer.version.commit_time), record.head.commit_time));

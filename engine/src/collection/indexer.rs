@@ -2,7 +2,7 @@
 
 mod graphs;
 mod lists;
-mod rows;
+pub(super) mod rows;
 mod sampling;
 
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use std::sync::atomic::Ordering;
 use index::hnsw::Executor;
 
 use super::Collection;
+use super::cleaning::policy::Cleaning;
 use super::merge::{self, SegmentSize, Work};
 use super::publish::Covered;
 use super::version::{OpenSegment, Version, vector_part};
 use crate::error::{Error, Result};
-use crate::ids::Lsn;
 use crate::schema::{IndexKind, Schema};
 use crate::segment::{FlatInput, ObjectMeta, Segment, SegmentKind, SegmentMeta, build_flat, build_rows};
 use graphs::{Building, wants_graph};
@@ -31,6 +31,8 @@ pub enum Step {
     Seal,
     /// Work on segments.
     Segments(Work),
+    /// Give the space of dead rows in the log back.
+    Clean(Cleaning),
 }
 
 /// How far background work should go.
@@ -93,21 +95,27 @@ impl Collection {
     pub fn next_step(&self, goal: Goal) -> Option<Step> {
         let version = self.version();
         let worth_sealing = goal == Goal::Indexed && version.tail_rows >= merge::GRAPH_ROWS_MIN;
-        if self.tail_is_full() || worth_sealing {
+        // Moves count once a manifest covers them.
+        if self.tail_is_full() || worth_sealing || !version.moves.is_empty() {
             return Some(Step::Seal);
         }
-        if goal == Goal::Bounded {
-            return None;
+        if goal == Goal::Indexed
+            && let Some(step) = self.next_of_segments(&version)
+        {
+            return Some(step);
         }
+        self.next_cleaning(goal)
+    }
+
+    /// Says what is to be done with segments.
+    fn next_of_segments(&self, version: &Version) -> Option<Step> {
         let choose = |live: &dyn Fn(&Segment, u32) -> u32| {
             let sizes: Vec<_> = version.segments.iter().map(|open| size_of(open, &version.schema, live)).collect();
             merge::choose(&sizes, wants_graph(&version.schema))
         };
         choose(&|segment, part| segment.live(part))?;
         // Segments are written as of the covered position: what was deleted behind it stays in them, and would be chosen again and again.
-        let covered = version.manifest.covered_lsn;
-        let work =
-            choose(&|segment, part| segment.live(part) + segment.dead_at(part, Lsn::MAX).count() - segment.dead_at(part, covered).count());
+        let work = choose(&|segment, part| segment.live_at(part, version.manifest.covered_lsn));
         Some(work.map_or(Step::Seal, Step::Segments))
     }
 
@@ -123,6 +131,7 @@ impl Collection {
             Step::Segments(Work::Graph(at)) => self.add_graphs(*at, executor, progress),
             Step::Segments(Work::Merge(range)) => self.merge(range.clone(), executor, progress),
             Step::Segments(Work::Fields(at)) => self.index_fields(*at),
+            Step::Clean(cleaning) => self.clean(cleaning),
         }
     }
 
@@ -138,9 +147,9 @@ impl Collection {
             return Ok(());
         }
         let covered = Covered::of_version(&version)?;
-        let gathered = gather_tail(&version)?;
+        let mut gathered = gather_tail(&version)?;
+        let mut segments = self.resolve_moves(&version, covered.lsn, &mut gathered)?;
         let range = version.tail.start..version.lsn_end;
-        let mut segments = version.segments.to_vec();
         let new = self.build(&version, &gathered, range)?;
         segments.extend(new.clone());
         let manifest = self.publish_manifest(&version.manifest, &covered, &segments)?;
@@ -153,6 +162,7 @@ impl Collection {
             current.tail = Arc::new(current.tail.rest(covered.lsn));
             current.tail_end = current.tail.next_number();
             current.tail_last = Arc::default();
+            Arc::make_mut(&mut current.moves).retain(|moves| moves.lsn >= covered.lsn);
             current.tail_rows = current.tail_records().map(|record| u64::from(record.rows())).sum();
         })
     }

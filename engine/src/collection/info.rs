@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cleaning::usage;
 use super::search::EF_DEFAULT;
 use super::version::Version;
 use crate::schema::{IndexKind, IndexParams};
@@ -22,8 +23,12 @@ pub struct CollectionInfo {
     pub indexed_points: u64,
     /// The segments.
     pub segments: Vec<SegmentMeta>,
-    /// Bytes of log records.
+    /// Bytes of log records that are kept.
     pub log_bytes: u64,
+    /// Those of them that are alive: vectors and payloads.
+    pub live_bytes: u64,
+    /// Bytes of records that moved rows, since the collection began.
+    pub moved_bytes: u64,
     /// Bytes of the segments' objects without codes.
     pub segment_bytes: u64,
     /// Bytes of codes.
@@ -90,7 +95,9 @@ impl Version {
             tail_points: self.tail_rows,
             flat_points: rows(SegmentKind::Flat),
             indexed_points: rows(SegmentKind::Graph) + rows(SegmentKind::Ivf),
-            log_bytes: self.lsn_end,
+            log_bytes: self.lsn_end - self.manifest.covered_lsn + self.manifest.log.iter().map(|file| file.end - file.start).sum::<u64>(),
+            live_bytes: usage::live_bytes(self),
+            moved_bytes: self.moved_bytes,
             segment_bytes: metas.iter().map(SegmentMeta::disk_bytes).sum::<u64>() - code_bytes,
             code_bytes,
             segments: metas,

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use platform::World;
 use platform::fs::{FileSystem, OpenMode};
 
+use super::cleaning::{CleaningLimits, CleaningState};
 use super::lazy::{Away, LazyMarker, LazyState, RangeSources};
 use super::version::{OpenSegment, Version};
 use super::{Collection, Writer};
@@ -42,6 +43,10 @@ pub struct OpenOptions {
     pub reserve: Option<Arc<Reserve>>,
     /// How the log files are reached that a lazy collection has not got; without it only whole ones open.
     pub ranges: Option<RangeSources>,
+    /// When space of dead rows is given back.
+    pub cleaning: CleaningLimits,
+    /// Whether what is written is archived: no log file goes before it is.
+    pub is_archived: bool,
 }
 
 /// Lays a new, empty collection out on disk, durably; the catalog's entry makes it exist.
@@ -92,6 +97,8 @@ fn find(world: &World, dir: &CollectionDir, manifest: Manifest, ranges: Option<&
         points: manifest.points,
         points_with_payload: manifest.points_with_payload,
         tail_rows: 0,
+        moves: Arc::default(),
+        moved_bytes: manifest.moved_bytes,
         manifest: Arc::new(manifest.clone()),
     };
     Ok(Found { manifest, scan, base, lazy: away.map(|away| away.marker) })
@@ -121,11 +128,26 @@ fn sealed_files(
     let mut files = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let sealed_by_manifest = manifest.log.iter().find(|file| file.name() == *name).map(|file| file.end);
+        if sealed_by_manifest.is_none() && name.start < manifest.covered_lsn {
+            refuse_inside(name, manifest, dir)?;
+            // An older manifest or a pin still names it; nothing that lives here stands in it.
+            continue;
+        }
         let next = names.get(index + 1).map(|next| next.start).filter(|_| last.is_none_or(|last| name.start < last));
         let Some(end) = sealed_by_manifest.or(next) else { continue };
         files.push(Away::open_sealed(away, fs, &dir.log(), SealedName { name: *name, end })?);
     }
     Ok(files)
+}
+
+/// Refuses a file that begins inside of one that a manifest names: no writer leaves such.
+fn refuse_inside(name: &LogFileName, manifest: &Manifest, dir: &CollectionDir) -> Result<()> {
+    match manifest.log.iter().find(|file| file.start <= name.start && name.start < file.end) {
+        None => Ok(()),
+        Some(file) => Err(Error::corrupt("a log file begins inside of another one")
+            .with_file(&name.path(&dir.log()))
+            .with_expected(format!("a start at {} or later", file.end), name.start)),
+    }
 }
 
 /// Names the file that was begun before the manifest was published; `None` on a timeline that nobody has written to yet.
@@ -201,7 +223,9 @@ impl Collection {
             base.log = Arc::new(with_last_file(world, &dir, &base.log, &scan.end)?);
         }
         store::clear_unreferenced(world, &dir, &BTreeSet::new())?;
-        Ok(Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, lazy, options))
+        let collection = Collection::assemble(world, name, dir, incarnation, clock, base, Some(log), None, lazy, options);
+        collection.clear_log()?;
+        Ok(collection)
     }
 
     /// Opens for reading beside whoever writes: everything acknowledged before the call is seen, and nothing that a crash could take back.
@@ -270,6 +294,7 @@ impl Collection {
             pin,
             lazy: LazyState::new(lazy),
             archiving: super::outgoing::Archiving::default(),
+            cleaning: CleaningState::new(options.cleaning, options.is_archived),
         }
     }
 

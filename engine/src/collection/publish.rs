@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::ids::{CommitTime, Lsn, SegmentId};
 use crate::log::writer::SealedName;
 use crate::manifest::store;
-use crate::manifest::{DeletesMeta, LogFileMeta, Manifest};
+use crate::manifest::{DeletesMeta, LogFileMeta, Manifest, version_of};
 use crate::object_file::ObjectFile;
 use crate::schema::Schema;
 use crate::segment::deletes::DeletesBuilder;
@@ -27,6 +27,7 @@ pub(super) struct Covered {
     pub schema: Arc<Schema>,
     pub points: u64,
     pub points_with_payload: u64,
+    pub moved_bytes: u64,
     pub log: Vec<LogFileMeta>,
 }
 
@@ -39,6 +40,7 @@ impl Covered {
             schema: Arc::new(manifest.schema.clone()),
             points: manifest.points,
             points_with_payload: manifest.points_with_payload,
+            moved_bytes: manifest.moved_bytes,
             log: manifest.log.clone(),
         }
     }
@@ -61,6 +63,7 @@ impl Covered {
             schema: version.schema.clone(),
             points: version.points,
             points_with_payload: version.points_with_payload,
+            moved_bytes: version.moved_bytes,
             log,
         })
     }
@@ -117,6 +120,7 @@ impl Collection {
     fn try_publish(&self, last: &Manifest, covered: &Covered, segments: &[Arc<OpenSegment>]) -> Result<Arc<Manifest>> {
         let deletes = self.store_deletes(covered.lsn, segments)?;
         let manifest = Manifest {
+            format: version_of(&covered.log),
             seq: last.seq + 1,
             covered_lsn: covered.lsn,
             commit_time: covered.commit_time,
@@ -126,6 +130,7 @@ impl Collection {
             deletes,
             points: covered.points,
             points_with_payload: covered.points_with_payload,
+            moved_bytes: covered.moved_bytes,
             ..last.clone()
         };
         assert!(manifest.covered_lsn >= last.covered_lsn, "manifests cover more and more");
@@ -162,6 +167,7 @@ impl Collection {
         change(version);
         self.current.store(Arc::new(version.clone()));
         drop(writer);
-        store::clear_unreferenced(&self.world, &self.dir, &BTreeSet::new())
+        store::clear_unreferenced(&self.world, &self.dir, &BTreeSet::new())?;
+        self.clear_log()
     }
 }

@@ -113,7 +113,10 @@ impl Snapshot {
             let end = open.get(index + 1).map_or(self.lsn(), |next| next.start);
             ranges.push(LogRange { timeline: name.timeline, start: name.start, end, blake3: None });
         }
-        let whole = ranges.windows(2).all(|pair| pair[0].end == pair[1].start) && ranges.last().map_or(0, |last| last.end) == self.lsn();
+        // Below the covered position the manifest says what is needed; behind it nothing may be missing.
+        let mut behind = ranges.windows(2).filter(|pair| pair[1].start >= manifest.covered_lsn);
+        let begins = !manifest.log.is_empty() || ranges.first().is_none_or(|first| first.start == 0);
+        let whole = begins && behind.all(|pair| pair[0].end == pair[1].start) && ranges.last().map_or(0, |last| last.end) == self.lsn();
         if !whole {
             return Err(Error::corrupt("a log file of the snapshot is missing").with_file(&self.dir.log()));
         }
@@ -170,7 +173,13 @@ impl Snapshot {
 
     /// Looks for the first bad record of a file, to name its offset.
     fn damage(&self, name: &LogFileName) -> Option<Error> {
-        scan::scan(&*self.world.fs, &self.dir.log(), ScanOptions { from: name.start, archived: Lsn::MAX, ..ScanOptions::default() }).err()
+        let until = crate::log::file::list(&*self.world.fs, &self.dir.log())
+            .ok()?
+            .iter()
+            .find(|next| next.start > name.start)
+            .map(|next| next.start);
+        let options = ScanOptions { from: name.start, until, archived: Lsn::MAX, ..ScanOptions::default() };
+        scan::scan(&*self.world.fs, &self.dir.log(), options).err()
     }
 
     /// Reads an object of the manifest, checked against its hash.

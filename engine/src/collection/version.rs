@@ -6,6 +6,7 @@ use super::filter::cache::FilterCache;
 use super::filter::tail::TailFilters;
 use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Lsn, PointId};
+use crate::log::moves::Moves;
 use crate::log::{LogMap, PayloadCache};
 use crate::manifest::Manifest;
 use crate::payload::field_index::FieldIndex;
@@ -72,6 +73,10 @@ pub struct Version {
     pub points_with_payload: u64,
     /// Upserted rows in the tail.
     pub tail_rows: u64,
+    /// Moves behind the covered position, in the order of the log: the next manifest that covers them has the new addresses.
+    pub moves: Arc<Vec<Arc<Moves>>>,
+    /// Bytes of the records that moved rows, since the collection began.
+    pub moved_bytes: u64,
 }
 
 /// Where a part of a point stands in a version.

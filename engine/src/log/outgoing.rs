@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use platform::fs::{FileSystem, OpenMode};
+use platform::fs::{File, FileSystem, OpenMode};
 
 use super::file::{self, LogFileName};
 use super::record::{Record, RecordKind};
@@ -21,7 +21,7 @@ pub struct Outgoing {
     pub bytes: Bytes,
     /// Commit time of the last of them.
     pub commit_time: CommitTime,
-    /// How many operations there are, marks of durability apart.
+    /// How many operations there are that write something: marks of durability and moves apart.
     pub operations: u64,
     /// The largest number that a client gave one of them; 0 where none did.
     pub client_sequence: u64,
@@ -54,12 +54,11 @@ pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) 
     let missing = || Error::corrupt("no log file holds a position that is to be archived").with_file(dir).with_offset(from);
     let index = index.ok_or_else(missing)?;
     let name = names[index];
-    let file_end = names.get(index + 1).map(|next| next.start);
-    let stop = file_end.unwrap_or(end).min(end);
+    let file = fs.open(&name.path(dir), OpenMode::Read)?;
+    let stop = records_end(&*file, name, names.get(index + 1))?.unwrap_or(end).min(end);
     if stop <= from {
         return Err(missing());
     }
-    let file = fs.open(&name.path(dir), OpenMode::Read)?;
     let found = cut(name, from, stop, len_max, &mut |len| {
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, name.offset(from))?;
@@ -70,6 +69,14 @@ pub fn read(fs: &dyn FileSystem, dir: &Path, from: Lsn, end: Lsn, len_max: u64) 
         error.with_file(file.path()).with_offset(name.offset(at))
     })?;
     Ok(Some(found))
+}
+
+/// Gives the position at which the records of a file end that another one follows, with or without a hole; `None` for the last file.
+fn records_end(file: &dyn File, name: LogFileName, next: Option<&LogFileName>) -> Result<Option<Lsn>> {
+    let Some(next) = next else { return Ok(None) };
+    // A sealed file is cut behind its last record.
+    let here = name.start + file.len()?.saturating_sub(name.header_len());
+    Ok(Some(here.min(next.start)))
 }
 
 /// Takes whole operations out of a file from a position on, at least one and about `len_max` bytes; `fetch` gives so many bytes from there.
@@ -105,8 +112,11 @@ pub fn bytes(fs: &dyn FileSystem, dir: &Path, from: Lsn, to: Lsn) -> Result<Byte
         let index = names.partition_point(|name| name.start <= at).checked_sub(1);
         let name = index.map(|index| names[index]);
         let name = name.ok_or_else(|| Error::corrupt("no log file holds a position").with_file(dir).with_offset(at))?;
-        let next = names.iter().find(|other| other.start > at).map_or(to, |next| next.start.min(to));
         let file = fs.open(&name.path(dir), OpenMode::Read)?;
+        let next = records_end(&*file, name, names.iter().find(|other| other.start > at))?.map_or(to, |end| end.min(to));
+        if next <= at {
+            return Err(Error::corrupt("no log file holds a position").with_file(dir).with_offset(at));
+        }
         let mut part = vec![0; (next - at) as usize];
         file.read_exact_at(&mut part, name.offset(at))?;
         out.extend_from_slice(&part);
@@ -141,7 +151,7 @@ fn whole_operations(name: &LogFileName, from: Lsn, bytes: Bytes) -> Result<Optio
         at = record.head.end();
         sequence = record.head.client_sequence.max(sequence);
         if !record.head.more_follows {
-            operations += u64::from(record.head.kind != RecordKind::Durable);
+            operations += u64::from(!matches!(record.head.kind, RecordKind::Durable | RecordKind::Move));
             found = Some(Outgoing {
                 timeline: name.timeline,
                 start: from,

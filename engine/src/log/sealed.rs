@@ -296,6 +296,13 @@ impl LogMap {
         Self::new(files)
     }
 
+    /// Gives the map without the files that begin at some positions, and those files.
+    #[must_use]
+    pub fn without(&self, starts: &[Lsn]) -> (Self, Vec<Arc<SealedFile>>) {
+        let (gone, files) = self.files.iter().cloned().partition(|file| starts.contains(&file.sealed.name.start));
+        (Self::new(files), gone)
+    }
+
     /// Gives the map with a file in the place of the one of the same name.
     ///
     /// # Panics
@@ -367,6 +374,13 @@ impl LogMap {
         }
         let text = cache.texts.get(row).cloned();
         text.ok_or_else(|| Error::corrupt("a payload address names no row").with_offset(lsn).with_expected(cache.texts.len(), row))
+    }
+
+    /// Gives what a payload of the record at a position takes, about; 0 where that cannot be said from what is here.
+    #[must_use]
+    pub fn payload_share(&self, lsn: Lsn) -> u64 {
+        let file = self.locate(lsn, RECORD_ALIGN).ok().filter(|file| file.lazy.is_none());
+        file.and_then(|file| file.head_of(lsn).ok()).map_or(0, |head| head.payload_share())
     }
 
     /// Gives the record that begins at a position.

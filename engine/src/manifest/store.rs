@@ -226,6 +226,40 @@ fn pinned(world: &World, dir: &CollectionDir) -> Result<BTreeSet<ManifestName>> 
     Ok(held)
 }
 
+/// The manifests of a collection: those that are kept, and those that nobody needs.
+struct Held {
+    kept: Vec<Manifest>,
+    dropped: Vec<ManifestName>,
+}
+
+/// Sorts the manifests; `None` when one that is kept does not read: it might name anything, so that nothing is removed until a newer one has
+/// replaced it.
+fn look(world: &World, dir: &CollectionDir) -> Result<Option<Held>> {
+    let names = names(&*world.fs, dir)?;
+    let pinned = pinned(world, dir)?;
+    let cut = names.len().saturating_sub(KEPT);
+    let mut held = Held { kept: Vec::new(), dropped: Vec::new() };
+    for (index, name) in names.iter().enumerate() {
+        if index < cut && !pinned.contains(name) {
+            held.dropped.push(*name);
+            continue;
+        }
+        match read(&*world.fs, dir, *name) {
+            Ok(manifest) => held.kept.push(manifest),
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok(Some(held))
+}
+
+/// Reads the manifests whose files stay: the two newest, and those that a process has pinned; `None` when one of them does not read.
+///
+/// # Errors
+/// `Io`.
+pub fn kept(world: &World, dir: &CollectionDir) -> Result<Option<Vec<Manifest>>> {
+    Ok(look(world, dir)?.map(|held| held.kept))
+}
+
 /// Removes manifests and objects that neither the newest two manifests nor a pin names (rule S12).
 ///
 /// Runs only after a successful open or publication, by the process that holds the lock; `keep` names objects in use that no manifest names yet.
@@ -234,21 +268,9 @@ fn pinned(world: &World, dir: &CollectionDir) -> Result<BTreeSet<ManifestName>> 
 /// `Io`; what was removed before stays removed, and nothing that is named was touched.
 pub fn clear_unreferenced(world: &World, dir: &CollectionDir, keep: &BTreeSet<SegmentId>) -> Result<()> {
     let fs = &*world.fs;
-    let names = names(fs, dir)?;
-    let pinned = pinned(world, dir)?;
-    let cut = names.len().saturating_sub(KEPT);
+    let Some(Held { kept, dropped }) = look(world, dir)? else { return Ok(()) };
     let mut objects = keep.clone();
-    let mut dropped = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        if index < cut && !pinned.contains(name) {
-            dropped.push(*name);
-        } else if let Ok(manifest) = read(fs, dir, *name) {
-            objects.extend(manifest.objects().map(|(id, _, _)| id));
-        } else {
-            // A manifest that does not read might name anything: nothing is removed until a newer one has replaced it.
-            return Ok(());
-        }
-    }
+    objects.extend(kept.iter().flat_map(|manifest| manifest.objects().map(|(id, _, _)| id)));
     for name in dropped {
         fs.remove_file(&dir.manifests().join(name.to_string()))?;
     }

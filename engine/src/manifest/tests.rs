@@ -37,7 +37,7 @@ fn every_flip_and_every_truncation_is_an_error() {
 
 #[test]
 fn a_later_format_is_newer_whatever_else_it_says() {
-    let stored = seal(b"{\"format\":2,\"everything\":\"else\"}\n".to_vec());
+    let stored = seal(b"{\"format\":3,\"everything\":\"else\"}\n".to_vec());
     assert_eq!(Manifest::decode(&stored).unwrap_err().kind, ErrorKind::NewerFormat);
 }
 
@@ -57,6 +57,31 @@ fn a_manifest_with_a_hole_is_refused() {
     }
 }
 
+/// A manifest whose log lost its beginning and a file in the middle.
+fn cleaned() -> Manifest {
+    let mut manifest = sample();
+    let file = |start, end| LogFileMeta { timeline: Timeline([2; 16]), start, end, blake3: Hash::of(b"x") };
+    (manifest.log, manifest.covered_lsn) = (vec![file(64, 128), file(192, 256)], 256);
+    (manifest.format, manifest.moved_bytes) = (version_of(&manifest.log), 640);
+    manifest
+}
+
+#[test]
+fn a_cleaned_log_has_holes_and_a_version_of_its_own() {
+    assert_eq!((sample().format, cleaned().format), (1, 2));
+    assert_eq!(Manifest::decode(&cleaned().encode()).unwrap(), cleaned());
+    let name = |start| LogFileName { start, timeline: Timeline([2; 16]) };
+    let needs = [0, 64, 128, 192, 256, 320].map(|start| cleaned().needs(&name(start)));
+    assert_eq!(needs, [false, true, false, true, true, true]);
+    let changes: [fn(&mut Manifest); 5] =
+        [|m| m.format = 1, |m| m.covered_lsn = 320, |m| m.log[1].start = 64, |m| m.log[1].start = 160, |m| m.log.truncate(1)];
+    for (at, change) in changes.iter().enumerate() {
+        let mut manifest = cleaned();
+        change(&mut manifest);
+        assert_eq!(Manifest::decode(&manifest.encode()).unwrap_err().kind, ErrorKind::Corrupt, "change {at}");
+    }
+}
+
 #[test]
 fn names_read_back_and_foreign_ones_are_left_alone() {
     let name = sample().file_name();
@@ -70,7 +95,7 @@ fn names_read_back_and_foreign_ones_are_left_alone() {
 fn the_document_names_the_same_keys() {
     let text = include_str!("../../../docs/format/manifest.md");
     let rows = table_rows(text);
-    let value: serde_json::Value = serde_json::from_slice(unseal(&sample().encode()).unwrap()).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(unseal(&cleaned().encode()).unwrap()).unwrap();
     let keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
     let documented: Vec<String> = rows.iter().skip(2).map(|row| row[0].clone()).collect();
     assert_eq!(keys, documented);

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 
 use super::ABSENT;
+use super::build::finished;
+use super::meta::ObjectMeta;
 use crate::codec::Writer;
 use crate::codec::reader::u64_at;
 use crate::error::{Error, Result};
@@ -29,6 +31,14 @@ pub fn encode(id: SegmentId, columns: &[Vec<u64>]) -> Vec<u8> {
         builder = builder.section(TAG_COLUMN, part, w.into_bytes());
     }
     builder.finish()
+}
+
+/// Builds an addresses object from the addresses of all parts of all rows.
+///
+/// # Errors
+/// `Corrupt` when the object does not end as it should.
+pub fn build_addresses(id: SegmentId, columns: &[Vec<u64>]) -> Result<(ObjectMeta, Vec<u8>)> {
+    finished(Role::Addresses, 0, id, encode(id, columns))
 }
 
 /// The addresses object opened.

@@ -104,11 +104,15 @@ impl Segment {
         next
     }
 
-    /// Makes a handle of the same segment on which no row has died; marks that come later are not seen through it.
+    /// Makes a handle of the same segment on which what died at or behind an LSN is alive, and stays so.
     #[must_use]
-    pub fn without_marks(&self) -> Self {
-        let marks = (0..self.parts()).map(|part| PartMarks::new(self.rows(), self.rows.present(part))).collect();
-        Segment { marks, ..self.clone() }
+    pub fn as_of(&self, covered: Lsn) -> Self {
+        let marks_of = |part: u32| {
+            let marks = PartMarks::new(self.rows(), self.rows.present(part));
+            self.dead_at(part, covered).iter().for_each(|row| assert!(marks.mark(row, DEAD_AT_MANIFEST), "a row dies once"));
+            marks
+        };
+        Segment { marks: (0..self.parts()).map(marks_of).collect(), ..self.clone() }
     }
 
     /// Makes the handle of the same segment after parts were moved in the log; everything but the addresses is shared.
@@ -323,6 +327,13 @@ impl Segment {
     #[must_use]
     pub fn live(&self, part: u32) -> u32 {
         self.marks.get(part as usize).map_or(0, PartMarks::live)
+    }
+
+    /// Gives the number of rows whose part a version that ends at an LSN sees: what a merge at that position keeps.
+    #[must_use]
+    pub fn live_at(&self, part: u32, covered: Lsn) -> u32 {
+        let dead = self.marks.get(part as usize).map_or(0, |marks| marks.dead_at(covered).count());
+        self.rows.present(part) - dead
     }
 
     /// Gives the bytes that the segment takes when all of it is in memory, by what they are for. "blocks" and "deletion marks" are the

@@ -1,10 +1,12 @@
-//! One record: its sections and its payload blocks.
+//! One record: its sections, its payload blocks, and what it moves.
 //!
 //! Input: a byte of switches, then the record. Switch 1 leaves the checksums as they are.
 
-use engine::Timeline;
+use engine::log::moves::{MoveDraft, Moves};
 use engine::log::payload_blocks::{self, PayloadBlocks};
 use engine::log::record::{IDS_NUMBERS, Record, RecordDraft, RecordKind, SectionKind};
+use engine::schema::{Distance, Numbers, Schema, VectorSchema};
+use engine::{PointId, Timeline};
 
 use super::Target;
 use crate::fixup;
@@ -39,6 +41,11 @@ pub fn read_everything(record: &Record) {
         let at = record.head.lsn + section.offset as u64;
         let _ = record.head.check_granule(&record.bytes, at);
     }
+    let schema = Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Dot, Numbers::F32)], fields: Vec::new() };
+    if let Ok(moves) = Moves::open(record, &schema) {
+        let counts = (moves.ids.len(), moves.from.len(), moves.to.len());
+        assert!(counts == (record.head.rows, record.head.rows, record.head.rows), "an old and a new address for each row: {counts:?}");
+    }
     let Ok(Some(blocks)) = PayloadBlocks::open(record) else { return };
     assert!(blocks.presence().len() == record.head.rows, "a presence for each row");
     let verified = blocks.verify();
@@ -61,6 +68,17 @@ fn record(texts: &[Option<&str>]) -> Vec<u8> {
     bytes
 }
 
+fn moved(part: usize) -> Vec<u8> {
+    let mut draft = MoveDraft::new(part);
+    for row in 0..3 {
+        let (id, from) = (PointId::Number(row), 64 + row * 8);
+        if part == 0 { draft.push_payload(id, from, "{\"a\":1}".to_owned()) } else { draft.push_vector(id, from, &[row as u8; 8]) }
+    }
+    let mut bytes = Vec::new();
+    draft.into_record().encode(0, 1_000_000, 0, TIMELINE, &mut bytes);
+    bytes
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     let long = format!("{{\"text\":\"{}\"}}", "many words that pack well ".repeat(3_000));
     let middle = format!("{{\"text\":\"{}\"}}", "abcdefgh".repeat(2_000));
@@ -69,6 +87,8 @@ fn seeds() -> Vec<Vec<u8>> {
         record(&[None, Some(&long), Some("{}")]),
         record(&[Some(&middle), Some(&middle), Some(&middle), Some("{\"c\":2}")]),
         record(&[None, None]),
+        moved(0),
+        moved(1),
     ];
     records.iter().flat_map(|record| [[&[0], &record[..]].concat(), [&[RAW], &record[..]].concat()]).collect()
 }

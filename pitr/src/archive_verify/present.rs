@@ -1,12 +1,13 @@
 //! What a listing and the small descriptions tell: what is missing, and how far each history reaches.
 
 use engine::error::{Error, ErrorKind, Result};
-use engine::ids::Lsn;
+use engine::ids::{Lsn, Timeline};
 
 use super::{Finding, Spoiled, Subject, VerifiedHistory, at};
 use crate::archive::Key;
 use crate::archive::reachable::BaseRoot;
 use crate::archive::stored::get_json;
+use crate::archive::tiling::{Source, tile};
 use crate::archiver::ClosedFile;
 use crate::backup::held::is_about_content;
 use crate::history::History;
@@ -79,7 +80,9 @@ fn lost_ends(subject: &Subject) -> Result<Vec<Finding>> {
         };
         for (timeline, end) in ends {
             let origin = read.lives.timelines.good.get(&timeline).and_then(|file| file.parent).map_or(0, |parent| parent.lsn);
-            let reached = listing.reached(timeline, origin);
+            // Below its boundary a log need not be whole: what is needed of it is named by those that need it.
+            let low = listing.low.get(&timeline).copied().unwrap_or(0);
+            let reached = listing.reached(timeline, origin.max(low));
             if reached < end && subject.needed.needs_log(timeline, reached, end) {
                 let error = Error::new(ErrorKind::Incomplete, "the end of a log is missing");
                 let error = error.with_expected(format!("log up to {end}"), format!("log up to {reached}"));
@@ -142,14 +145,36 @@ fn lack_of(subject: &Subject, base: &BaseRoot) -> Option<Finding> {
 /// Finds how far a history reaches without a hole, and what is wrong when something lies behind one.
 fn reached(subject: &Subject, history: &History) -> (Lsn, Option<Error>) {
     let listing = &subject.read.listing;
-    let mut end = 0;
-    for span in &history.spans {
-        end = listing.reached(span.timeline, span.from).min(span.to.unwrap_or(Lsn::MAX));
+    let missing = |timeline: Timeline, at: Lsn| {
+        let error = Error::new(ErrorKind::Incomplete, "a part of the log is missing");
+        self::at(subject, error.with_expected("log without a hole", format!("log up to {at}")), &Key::Extent(timeline, at))
+    };
+    let spans = &history.spans;
+    let of_history =
+        |base: &&BaseRoot| spans.iter().any(|s| s.timeline == base.timeline && s.to.is_none_or(|to| base.name.covered_lsn <= to));
+    let bases: Vec<&BaseRoot> = subject.read.bases.iter().filter(of_history).collect();
+    // Below the oldest base only what bases name is needed; behind it everything is replayed.
+    let begin = bases.iter().map(|base| base.name.covered_lsn).min().unwrap_or(0);
+    for stretch in bases.iter().flat_map(|base| &base.log) {
+        let reached = tile(&[Source { listing, only: None }], *stretch).reached;
+        if reached < stretch.end {
+            return (begin.min(reached), Some(missing(stretch.timeline, reached)));
+        }
+    }
+    // What cleaning removed before anybody archived it is named by nobody: the log goes on at the boundary, where a base begins.
+    let begins_anew = |timeline: Timeline, end: Lsn| {
+        let low = listing.low.get(&timeline).copied().filter(|&low| low > end);
+        low.filter(|&low| bases.iter().any(|base| base.name.covered_lsn == low))
+    };
+    let mut end = begin;
+    for span in spans.iter().filter(|span| span.to.is_none_or(|to| to > begin)) {
+        end = listing.reached(span.timeline, span.from.max(begin)).min(span.to.unwrap_or(Lsn::MAX));
+        if let Some(low) = begins_anew(span.timeline, end) {
+            end = listing.reached(span.timeline, low).min(span.to.unwrap_or(Lsn::MAX));
+        }
         let is_cut = span.to.is_some_and(|to| end < to);
         if is_cut || has_more(listing, history, end) && span.to.is_none() {
-            let error = Error::new(ErrorKind::Incomplete, "a part of the log is missing")
-                .with_expected("log without a hole", format!("log up to {end}"));
-            return (end, Some(at(subject, error, &Key::Extent(span.timeline, end))));
+            return (end, Some(missing(span.timeline, end)));
         }
     }
     (end, None)

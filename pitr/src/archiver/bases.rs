@@ -17,6 +17,8 @@ use crate::backup::format::{ManifestEntry, ObjectEntry};
 use crate::backup::plan::{NeededObject, objects_of};
 use crate::backup::send::holds_object;
 
+/// Log files whose operations are looked at for a client's number.
+const FILES_LOOKED_AT: usize = 4;
 /// Names that are tried for one object.
 const ATTEMPTS_MAX: u8 = 8;
 
@@ -63,15 +65,24 @@ fn promised(life: &Life, needed: &NeededObject) -> ObjectEntry {
     ObjectEntry { role, id, name, bytes, blake3, archive: None }
 }
 
-/// Finds the largest number that a client gave an operation of the last log file that a manifest covers.
+/// Finds the largest number that a client gave an operation of the last log file that a manifest covers; where cleaning wrote that file, of one of
+/// those before.
 fn last_sequence(collection: &Collection, manifest: &Manifest) -> Result<Option<u64>> {
-    let Some(last) = manifest.log.last() else { return Ok(None) };
-    let (mut at, mut largest) = (last.start, 0);
-    while at < last.end {
-        let Some(chunk) = collection.outgoing(at, super::EXTENT_BYTES)? else { break };
-        (at, largest) = (chunk.end(), chunk.client_sequence.max(largest));
+    for file in manifest.log.iter().rev().take(FILES_LOOKED_AT) {
+        let (mut at, mut largest) = (file.start, 0);
+        while at < file.end {
+            let Some(chunk) = collection.outgoing(at, super::EXTENT_BYTES)? else { break };
+            (at, largest) = (chunk.end(), chunk.client_sequence.max(largest));
+        }
+        if largest > 0 {
+            return Ok(Some(largest));
+        }
+        let moved = collection.version().moved_bytes > 0;
+        if !moved {
+            break;
+        }
     }
-    Ok((largest > 0).then_some(largest))
+    Ok(None)
 }
 
 /// Learns at the first base of a run which objects are there: those of the newest base of this history.

@@ -11,6 +11,7 @@ use engine::ids::{Lsn, Timeline};
 use engine::log::Outgoing;
 use engine::manifest::Span;
 
+use super::cleaned::{self, Cleaned};
 use super::{Archiver, EXTENT_BYTES, PassReport, ancestors};
 use crate::archive::Archive;
 use crate::fence::appender::Appender;
@@ -24,6 +25,8 @@ pub(super) trait Outbox {
     fn operations(&self, from: Lsn, len: u64) -> Result<Option<Outgoing>>;
     /// Reads the bytes between two positions.
     fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes>;
+    /// Gives the state whose log is to be sent piece by piece, where files behind a position are gone.
+    fn cleaned(&self, from: Lsn) -> Result<Option<Cleaned>>;
 }
 
 impl Outbox for Collection {
@@ -37,6 +40,15 @@ impl Outbox for Collection {
 
     fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
         self.outgoing_bytes(from, to)
+    }
+
+    fn cleaned(&self, from: Lsn) -> Result<Option<Cleaned>> {
+        let kept_from = self.kept_from()?;
+        if kept_from <= from {
+            return Ok(None);
+        }
+        let (snapshot, pin) = self.pinned_snapshot()?;
+        Ok(Some(Cleaned { snapshot, pin, kept_from }))
     }
 }
 
@@ -54,6 +66,10 @@ impl Outbox for CatalogBox<'_> {
 
     fn bytes(&self, from: Lsn, to: Lsn) -> Result<Bytes> {
         self.0.catalog_bytes(from, to)
+    }
+
+    fn cleaned(&self, _: Lsn) -> Result<Option<Cleaned>> {
+        Ok(None)
     }
 }
 
@@ -85,6 +101,11 @@ impl LogState {
     /// Sends everything that is synced and not there yet. `history` has the timelines of the log; the last one is its own.
     pub fn send(&mut self, archive: &Archive, history: &[Span], outbox: &dyn Outbox, report: &mut PassReport) -> Result<()> {
         let own = *history.last().ok_or_else(|| Error::internal("a log has a history"))?;
+        if let Some(cleaned) = outbox.cleaned(self.sent)? {
+            self.appender = None;
+            self.sent = cleaned::send(archive, own, &cleaned, report)?;
+            drop(cleaned.pin);
+        }
         if self.sent < own.from {
             ancestors::send(archive, &history[..history.len() - 1], self.sent, outbox, report)?;
             self.sent = own.from;

@@ -19,7 +19,7 @@ use super::send::Sender;
 use super::surroundings::Surroundings;
 use crate::Progress;
 use crate::archive::layout::{check_snapshot_id, snapshot_id_of};
-use crate::archive::stored::{self, JSON_VERSION, store_error};
+use crate::archive::stored::{self, store_error};
 use crate::archive::{Archive, Key};
 
 /// What a backup is to be.
@@ -196,7 +196,7 @@ fn describe(archive: &Archive, pinned: &Pinned<'_>, sent: Sent, around: &Surroun
     let timeline = ancestry.last().map(|span| span.timeline).ok_or_else(|| Error::internal("a state has a history"))?;
     let used = plan.used_archives();
     let file = SnapshotFile {
-        format: JSON_VERSION,
+        format: SnapshotFile::version_of(&sent.log),
         snapshot_id: pinned.id.to_owned(),
         archive: archive.id,
         collection: collection.name().to_owned(),

@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::extent::{EXTENT_LEN_MAX, RECORD_ALIGN};
 use crate::archive::layout::check_snapshot_id;
-use crate::archive::stored::{decode_json, encode_json};
+use crate::archive::stored::{JSON_VERSION, decode_json_up_to, encode_json};
 use crate::archive::tiling::Stretch;
 use crate::archive::{ArchiveId, Key, ObjectName};
 use crate::timeline::{is_history, span_of};
 
+/// Version of descriptions of backups whose log has holes, because files in which nothing lives are gone. Others are of version 1.
+pub const SNAPSHOT_VERSION_CLEANED: u32 = 2;
 /// Largest description of a backup that is read.
 pub const SNAPSHOT_LEN_MAX: u64 = 64 << 20;
 
@@ -233,7 +235,7 @@ pub struct SnapshotFile {
     pub points_with_payload: u64,
     /// The manifest.
     pub manifest: ManifestEntry,
-    /// The log, from 0 to the position.
+    /// The log that the state needs: the files that the manifest names, and everything from its covered position to the position.
     pub log: Vec<RangeEntry>,
     /// The objects of the manifest.
     pub objects: Vec<ObjectEntry>,
@@ -257,7 +259,7 @@ impl SnapshotFile {
     /// # Errors
     /// `Incomplete` when it is cut off, `Corrupt` when it is damaged or makes no sense, `NewerFormat`.
     pub fn decode(stored: &[u8], snapshot_id: &str) -> Result<Self> {
-        let file: SnapshotFile = decode_json("description of the backup", stored)?;
+        let file: SnapshotFile = decode_json_up_to(SNAPSHOT_VERSION_CLEANED, "description of the backup", stored)?;
         match file.offence(snapshot_id) {
             None => Ok(file),
             Some(what) => Err(Error::corrupt(format!("the description of the backup is wrong: {what}"))),
@@ -282,8 +284,6 @@ impl SnapshotFile {
 
     /// Says what is wrong with a description whose hash is right: a hostile one, or one of a faulty writer.
     fn offence(&self, snapshot_id: &str) -> Option<&'static str> {
-        let stretches_chain = self.log.windows(2).all(|pair| pair[0].end == pair[1].start);
-        let starts_and_ends = self.log.first().is_some_and(|r| r.start == 0) && self.log.last().is_some_and(|r| r.end == self.position.lsn);
         let aligned = |r: &RangeEntry| r.start < r.end && r.end.is_multiple_of(RECORD_ALIGN) && r.end - r.start <= EXTENT_LEN_MAX;
         let of_history = |r: &RangeEntry| span_of(&self.ancestry, r.start, r.end).is_some_and(|span| span.timeline == r.timeline);
         let ids: BTreeSet<_> = self.objects.iter().map(|object| object.id).collect();
@@ -294,7 +294,7 @@ impl SnapshotFile {
             (check_name(&self.collection).is_ok(), "the collection's name cannot be one"),
             (self.aliases.iter().all(|alias| check_name(alias).is_ok()), "an alias cannot be one"),
             (is_history(&self.ancestry, self.position.lsn), "its history has a hole"),
-            (stretches_chain && starts_and_ends, "its log has a hole"),
+            (self.log_is_whole(), "its log has a hole"),
             (self.log.iter().all(aligned), "a stretch of its log has a size that none has"),
             (self.log.iter().all(of_history), "a stretch of its log is not of its history"),
             (self.ancestry.last().is_some_and(|span| span.timeline == self.position.timeline), "its position is on another timeline"),
@@ -309,6 +309,26 @@ impl SnapshotFile {
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, what)| what)
     }
 
+    /// Says whether the log is whole: ascending, without a hole behind what the manifest covers, and below it without one unless the version
+    /// says that there may be.
+    fn log_is_whole(&self) -> bool {
+        let covered = ManifestName::parse(&self.manifest.name).map_or(0, |name| name.covered_lsn);
+        let ascends = self.log.windows(2).all(|pair| pair[0].end <= pair[1].start);
+        let ends = self.log.last().is_some_and(|r| r.end == self.position.lsn);
+        let reaches_covered = covered == 0 || self.log.iter().any(|r| r.end == covered);
+        // Where each stretch has to begin: where the one before ends.
+        let befores = std::iter::once(0).chain(self.log.iter().map(|r| r.end));
+        let chains = |from: Lsn| self.log.iter().zip(befores.clone()).all(|(r, before)| r.start < from || r.start == before);
+        ascends && ends && reaches_covered && chains(if self.format < SNAPSHOT_VERSION_CLEANED { 0 } else { covered })
+    }
+
+    /// Gives the version of a description with this log.
+    #[must_use]
+    pub fn version_of(log: &[RangeEntry]) -> u32 {
+        let is_whole = log.first().is_none_or(|r| r.start == 0) && log.windows(2).all(|pair| pair[0].end == pair[1].start);
+        if is_whole { JSON_VERSION } else { SNAPSHOT_VERSION_CLEANED }
+    }
+
     /// Checks that a manifest is the one described, and that everything it names is listed.
     ///
     /// # Errors
@@ -316,6 +336,7 @@ impl SnapshotFile {
     pub fn agree(&self, manifest: &Manifest) -> Result<()> {
         let objects: BTreeSet<_> = self.objects.iter().map(|object| (object.id, object.bytes, object.blake3)).collect();
         let ranges: BTreeSet<_> = self.log.iter().map(|r| (r.timeline, r.start, r.end, r.blake3)).collect();
+        let below = self.log.iter().filter(|r| r.end <= manifest.covered_lsn).count();
         let known_position = manifest.covered_lsn <= self.position.lsn && manifest.commit_time <= self.position.commit_time;
         let checks = [
             (manifest.incarnation == self.incarnation, "it is of another life of the collection"),
@@ -326,6 +347,7 @@ impl SnapshotFile {
                 manifest.log.iter().all(|f| ranges.contains(&(f.timeline, f.start, f.end, f.blake3))),
                 "it names a log file that is not listed",
             ),
+            (below == manifest.log.len(), "a log file is listed that it does not name"),
             (IndexDescription::of(manifest) == self.index, "it describes another index"),
         ];
         match checks.into_iter().find(|(holds, _)| !holds) {

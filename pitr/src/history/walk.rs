@@ -34,7 +34,7 @@ pub struct Operation {
     pub end: Lsn,
     /// Its commit time.
     pub commit_time: CommitTime,
-    /// Whether it only marks what is synced: no write.
+    /// Whether it only marks what is synced, or moves rows: no write that anybody sees.
     pub is_mark: bool,
     /// The largest number that a client gave its records, or 0.
     pub client_sequence: u64,
@@ -100,7 +100,7 @@ pub fn walk_operations(
                 start: head.lsn,
                 end: head.end(),
                 commit_time: head.commit_time,
-                is_mark: head.kind == RecordKind::Durable,
+                is_mark: matches!(head.kind, RecordKind::Durable | RecordKind::Move),
                 client_sequence: 0,
             });
             operation.end = head.end();

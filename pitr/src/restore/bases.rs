@@ -1,7 +1,7 @@
 //! Looks at the manifests that a state may be built on, and takes the newest one that is whole.
 
 use engine::error::{Error, ErrorKind, Result};
-use engine::ids::CommitTime;
+use engine::ids::{CommitTime, Lsn};
 use engine::manifest::Manifest;
 
 use super::fetch::fetch_stated_manifest;
@@ -112,7 +112,8 @@ pub fn newest_whole(
     first.map_or(Ok(None), Err)
 }
 
-/// Gives the time of the earliest state that can be restored: that of the oldest base that is whole; `None` when no base is.
+/// Gives the time of the earliest state that can be restored, and the position that it covers: those of the oldest base that is whole; `None` when
+/// no base is.
 ///
 /// # Errors
 /// Those of the stores, `Corrupt` when the log's first record is damaged.
@@ -122,7 +123,7 @@ pub fn earliest(
     candidates: &[BaseCandidate],
     history: &History,
     others: &Candidates<'_>,
-) -> Result<Option<CommitTime>> {
+) -> Result<Option<(CommitTime, Lsn)>> {
     for candidate in candidates {
         let base = match read_candidate(archive, library, candidate, history, others) {
             Ok(base) => base,
@@ -130,7 +131,7 @@ pub fn earliest(
             Err(error) => return Err(error),
         };
         if candidate.name.covered_lsn > 0 {
-            return Ok(Some(candidate.name.commit_time));
+            return Ok(Some((candidate.name.commit_time, candidate.name.covered_lsn)));
         }
         // A collection that nothing was sealed of yet begins with its first record.
         let archives = archives_of(library, &base.point);
@@ -140,8 +141,8 @@ pub fn earliest(
             first = Some(operation.commit_time);
             Ok(false)
         })?;
-        if first.is_some() {
-            return Ok(first);
+        if let Some(first) = first {
+            return Ok(Some((first, 0)));
         }
     }
     Ok(None)

@@ -42,7 +42,7 @@ impl Window {
 pub struct Windows {
     /// From the oldest base to the end of what was archived continuously.
     pub continuous: Option<Window>,
-    /// Of each backup, from its last operation to the moment when it was pinned.
+    /// Of each backup, from its last operation to the moment when it was pinned; and what was archived before a gap.
     pub backups: Vec<Window>,
 }
 
@@ -79,7 +79,9 @@ pub fn windows(archive: &Archive, library: &mut Library, lives: &Lives, resolved
     let history = &resolved.history;
     let until = resolved.until.map_or(CommitTime::MAX, |until| until.saturating_sub(1));
     let cut = |window: Window| (window.from <= until).then_some(Window { to: window.to.min(until), ..window });
-    let mut windows = Windows { continuous: continuous(archive, library, lives, resolved, others)?.and_then(cut), backups: Vec::new() };
+    let mut found = continuous(archive, library, lives, resolved, others)?;
+    let newest = found.pop();
+    let mut windows = Windows { continuous: newest.and_then(cut), backups: found.into_iter().filter_map(cut).collect() };
     for held in &lives.snapshots.good {
         let file = &held.file;
         if common_lsn(&file.ancestry, &history.spans) < file.position.lsn {
@@ -95,38 +97,56 @@ pub fn windows(archive: &Archive, library: &mut Library, lives: &Lives, resolved
     Ok(windows)
 }
 
-/// Gives the window of what was archived continuously.
+/// Gives the windows of what was archived continuously, the newest last: one, unless a log was cleaned while nobody archived it.
 fn continuous(
     archive: &Archive,
     library: &mut Library,
     lives: &Lives,
     resolved: &Resolved,
     others: &Candidates<'_>,
-) -> Result<Option<Window>> {
-    let Some((_, listing)) = library.get(archive.id) else { return Ok(None) };
+) -> Result<Vec<Window>> {
+    let mut windows = Vec::new();
+    let Some((_, listing)) = library.get(archive.id) else { return Ok(windows) };
     let (history, listing) = (&resolved.history, listing.clone());
-    let Some(last) = last_continuous(lives, history) else { return Ok(None) };
+    let Some(last) = last_continuous(lives, history) else { return Ok(windows) };
     let candidates = base_candidates(&listing, &lives.snapshots.good, history);
-    let Some(first) = earliest(archive, library, &candidates, history, others)? else { return Ok(None) };
+    let mut candidates = &candidates[..];
+    let held = [Held { archive, listing: &listing }];
+    let newest_before = |end: Lsn| Ok::<_, Error>(last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time));
+    let Some((mut first, mut begin)) = earliest(archive, library, candidates, history, others)? else { return Ok(windows) };
+    let (mut end, mut is_open) = archived_from(&listing, history, last, begin);
+    while !is_open {
+        // What cleaning removed while nobody archived is in no archive: a state behind it that needs none of it begins anew.
+        candidates = &candidates[candidates.partition_point(|base| base.name.covered_lsn <= end)..];
+        let Some(next) = earliest(archive, library, candidates, history, others)? else { break };
+        windows.push(Window { from: first.max(began(lives, history)), to: newest_before(end)? });
+        (first, begin) = next;
+        (end, is_open) = archived_from(&listing, history, last, begin);
+    }
     // Its log begins a moment before the catalog names a collection.
     let from = first.max(began(lives, history));
-    let (mut end, mut is_open): (Lsn, bool) = (0, true);
-    for span in &history.spans[..=last] {
-        let reached = listing.reached(span.timeline, span.from).min(span.to.unwrap_or(Lsn::MAX));
-        end = reached;
-        // One that is whole goes on with the next.
-        let is_whole = span.to == Some(reached);
-        if !is_whole && (span.to.is_some() || has_more(&listing, history, reached)) {
-            is_open = false;
-            break;
-        }
-    }
-    let held = [Held { archive, listing: &listing }];
-    let newest = last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time);
+    let newest = newest_before(end)?;
     let is_tip = last + 1 == history.spans.len() && ends_where_closed(archive, &listing, resolved, end)?;
     let closed = if is_open && is_tip { closed_for(lives, resolved, archived_until(archive, &listing, history)?) } else { 0 };
     let to = newest.max(closed);
-    Ok((from <= to).then_some(Window { from, to }))
+    windows.extend((from <= to).then_some(Window { from, to }));
+    windows.retain(|window| window.from <= window.to);
+    Ok(windows)
+}
+
+/// Gives the position up to which a history's log is there without a hole from a position on, and whether it goes on from there: nothing lies behind.
+fn archived_from(listing: &Listing, history: &History, last: usize, begin: Lsn) -> (Lsn, bool) {
+    let mut end = begin;
+    for span in history.spans[..=last].iter().filter(|span| span.to.is_none_or(|to| to > begin)) {
+        let reached = listing.reached(span.timeline, span.from.max(begin)).min(span.to.unwrap_or(Lsn::MAX));
+        end = reached;
+        // One that is whole goes on with the next.
+        let is_whole = span.to == Some(reached);
+        if !is_whole && (span.to.is_some() || has_more(listing, history, reached)) {
+            return (end, false);
+        }
+    }
+    (end, true)
 }
 
 /// Says whether an archive holds as much of a history as it held when the time was closed that counts for it: a copy may not. What cannot be

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::collection::indexer::{Goal, Threads};
 use engine::collection::merge::Work;
-use engine::collection::{PointView, Selector, Step, WriteOperation};
+use engine::collection::{CleaningLimits, PointView, Selector, Step, WriteOperation};
 use engine::database::DatabaseOptions;
 use engine::schema::Numbers;
 use engine::{Batch, Collection, Database, Distance, Point, PointId, Result, Schema, VectorSchema};
@@ -37,6 +37,13 @@ impl Machine {
 
     pub fn database(&self) -> Database {
         self.try_database().unwrap_or_else(|e| panic!("seed {}: {e}", self.seed))
+    }
+
+    /// Opens the database so that cleaning happens in files of a few rows.
+    pub fn cleaning_database(&self) -> Database {
+        let cleaning = CleaningLimits { live_percent: 25, gain_min: 1, gain_min_bounded: 1 << 30, step_bytes: 1 << 20 };
+        let options = DatabaseOptions { cleaning, ..DatabaseOptions::default() };
+        Database::open(&self.sim.world(), Path::new(DATA), options).unwrap_or_else(|e| panic!("seed {}: {e}", self.seed))
     }
 
     pub fn try_database(&self) -> Result<Database> {

@@ -82,7 +82,7 @@ fn a_newer_format_is_refused_as_newer() {
     let stored = dump(&store);
     let text = &stored["snapshots/one.json"];
     let mut value: serde_json::Value = serde_json::from_slice(&text[..text.len() - 32]).unwrap();
-    value["format"] = 2.into();
+    value["format"] = 3.into();
     value.as_object_mut().unwrap().remove("size");
     store.delete("snapshots/one.json").unwrap();
     store.put_if_absent("snapshots/one.json", vec![encode_json(&value).into()]).unwrap();

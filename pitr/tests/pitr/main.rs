@@ -6,6 +6,7 @@ mod machine;
 
 mod all;
 mod branches;
+mod cleaned;
 mod holes;
 mod source;
 mod times;

@@ -25,7 +25,19 @@ pub struct Source {
 impl Source {
     pub fn new(seed: u64) -> Self {
         let machine = Machine::new(seed);
-        let (database, store) = (machine.database(), machine.store(ARCHIVE));
+        let database = machine.database();
+        Source::of(machine, database, seed)
+    }
+
+    /// A machine whose collections are cleaned however small they are.
+    pub fn cleaning(seed: u64) -> Self {
+        let machine = Machine::new(seed);
+        let database = machine.cleaning_database();
+        Source::of(machine, database, seed)
+    }
+
+    fn of(machine: Machine, database: Database, seed: u64) -> Self {
+        let store = machine.store(ARCHIVE);
         let archiver = Archiver::open(&database, &store).expect("the archive opens");
         Source { machine, database, store, archiver, stream: Stream::new(seed) }
     }

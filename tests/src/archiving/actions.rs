@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::collection::Step;
+use engine::collection::cleaning::policy::Cleaning;
 use engine::collection::indexer::{Goal, Threads};
 use pitr::archiver::{Archiver, Mode};
 use pitr::{BackupRequest, RestoreRequest, Target};
@@ -16,6 +17,8 @@ use crate::simulate::generate::{Shape, bulk, change, operation};
 
 /// Rows of a large batch: enough of them for a graph.
 const BULK: u64 = 1_200;
+/// Steps of cleaning that are done in a row.
+const CLEANING_STEPS: u64 = 6;
 /// Large batches of one life.
 const BULKS_MAX: u64 = 2;
 
@@ -32,8 +35,8 @@ impl Driver {
         }
         let life = living[self.stream.below(living.len() as u64) as usize];
         match self.stream.below(100) {
-            0..44 => self.write(life),
-            44..54 => self.index(life),
+            0..42 => self.write(life),
+            42..54 => self.index(life),
             54..66 => self.pass(Mode::Running),
             66..70 => self.pass(Mode::Log),
             70..74 => self.pass(Mode::Closing),
@@ -99,10 +102,39 @@ impl Driver {
 
     fn index(&mut self, index: usize) -> Check {
         let collection = &self.open[&index];
-        let step = if self.stream.chance(1, 2) { Some(Step::Seal) } else { collection.next_step(Goal::Indexed) };
-        let Some(step) = step else { return Ok(()) };
-        let done = collection.step(&step, &Threads(1), &|_, _| true);
-        self.attempt("an indexing step", done).map(drop)
+        match self.stream.below(4) {
+            0 => self.step(index, &Step::Seal).map(drop),
+            1 => collection.next_step(Goal::Indexed).map_or(Ok(()), |step| self.step(index, &step).map(drop)),
+            _ => self.clean(index),
+        }
+    }
+
+    /// Cleans a collection of what is dead now, and stops anywhere.
+    fn clean(&mut self, index: usize) -> Check {
+        if !self.step(index, &Step::Seal)? {
+            return Ok(());
+        }
+        for _ in 0..CLEANING_STEPS {
+            let Some(step) = self.open.get(&index).and_then(|collection| collection.next_cleaning(Goal::Indexed)) else { break };
+            if !self.step(index, &step)? || self.stream.chance(1, 5) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a background step; says whether it was done.
+    fn step(&mut self, index: usize, step: &Step) -> Check<bool> {
+        let done = self.open[&index].step(step, &Threads(1), &|_, _| true);
+        if self.attempt(&format!("an indexing step ({step:?})"), done)?.is_none() {
+            return Ok(false);
+        }
+        match step {
+            Step::Clean(Cleaning::Move(_)) => self.done.cleanings.0 += 1,
+            Step::Clean(Cleaning::Leave) => self.done.cleanings.1 += 1,
+            Step::Clean(Cleaning::Renew) | Step::Seal | Step::Segments(_) => {}
+        }
+        Ok(true)
     }
 
     /// Archives; after a pass that succeeded, what was acknowledged before it is promised.

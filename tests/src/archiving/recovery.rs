@@ -10,6 +10,7 @@ use super::driver::{DATA, Driver, NAMES, Pending};
 use crate::model::seen;
 use crate::simulate::check::read_all;
 use crate::simulate::driver::Check;
+use crate::simulate::recovery::CLEANING;
 
 /// Boots that may be cut short one after the other.
 const BOOTS_MAX: u64 = 40;
@@ -32,7 +33,7 @@ impl Driver {
     fn try_boot(&mut self) -> Check<bool> {
         self.note("boot");
         let world = self.machine.world();
-        let options = DatabaseOptions { accept_clock: self.armed.clock, ..DatabaseOptions::default() };
+        let options = DatabaseOptions { accept_clock: self.armed.clock, cleaning: CLEANING, ..DatabaseOptions::default() };
         let opened = Database::open(&world, Path::new(DATA), options);
         self.database = self.attempt("opening the database", opened)?;
         self.archive_all()?;

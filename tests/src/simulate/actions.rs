@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::collection::Step;
+use engine::collection::cleaning::policy::Cleaning;
 use engine::collection::indexer::{Goal, Threads};
 use engine::collection::merge::Work;
 use engine::{Database, Error, ErrorKind};
@@ -16,6 +17,10 @@ use crate::model::{Change, seen};
 
 /// Names that collections get.
 const NAMES: [&str; 3] = ["one", "two", "three"];
+/// Steps of cleaning that are done in a row.
+const CLEANING_STEPS: u64 = 5;
+/// Steps within which a collection comes to rest.
+const REST_STEPS: u64 = 200;
 /// Points of a collection that gets a graph.
 const GRAPH_POINTS: u64 = 1_000;
 
@@ -24,6 +29,9 @@ impl Driver {
     pub(super) fn act(&mut self) -> Check {
         if self.registry.names.living.is_empty() {
             return self.create();
+        }
+        if self.profile.cleans && self.stream.chance(1, 3) {
+            return self.seal_and_clean();
         }
         match self.stream.below(100) {
             0..48 => self.change(),
@@ -166,23 +174,74 @@ impl Driver {
         let version = collection.version();
         let segments = version.segments.len();
         let goal = if self.stream.chance(1, 2) { Goal::Indexed } else { Goal::Bounded };
-        let step = match self.stream.below(4) {
+        let step = match self.stream.below(6) {
             0 | 1 => Step::Seal,
-            2 if segments > 0 => {
+            2 | 3 => return self.clean(life, goal),
+            4 if segments > 0 => {
                 let from = self.stream.below(segments as u64) as usize;
                 let to = from + 1 + self.stream.below((segments - from) as u64) as usize;
                 Step::Segments(if self.stream.chance(1, 5) { Work::Fields(from) } else { Work::Merge(from..to) })
             }
+            _ if self.stream.chance(1, 4) => return self.rest(life, goal),
             _ => match collection.next_step(goal) {
                 Some(step) => step,
                 None => return Ok(()),
             },
         };
-        let result = collection.step(&step, &Threads(1), &|_, _| true);
+        self.run_step(life, &step)
+    }
+
+    /// Runs the background until it has nothing to do, unless something fails.
+    fn rest(&mut self, life: usize, goal: Goal) -> Check {
+        for _ in 0..REST_STEPS {
+            let Some(step) = self.open.get(&life).and_then(|collection| collection.next_step(goal)) else { return Ok(()) };
+            let before = self.done.steps;
+            self.run_step(life, &step)?;
+            if self.done.steps == before {
+                return Ok(());
+            }
+        }
+        Err(format!("the background of life {life} does not come to rest within {REST_STEPS} steps"))
+    }
+
+    fn seal_and_clean(&mut self) -> Check {
+        let Some(life) = self.pick()? else { return Ok(()) };
+        self.run_step(life, &Step::Seal)?;
+        self.clean(life, Goal::Indexed)
+    }
+
+    /// Cleans a collection, and stops anywhere.
+    fn clean(&mut self, life: usize, goal: Goal) -> Check {
+        for _ in 0..CLEANING_STEPS {
+            let Some(step) = self.open.get(&life).and_then(|collection| collection.next_cleaning(goal)) else { break };
+            if self.profile.planned_cuts && !self.armed.power && self.stream.chance(1, 3) {
+                // Between what it removes and what it publishes.
+                self.plan_cut(25);
+            }
+            self.run_step(life, &step)?;
+            if self.stream.chance(1, 4) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a background step and compares what is there then.
+    fn run_step(&mut self, life: usize, step: &Step) -> Check {
+        let result = self.open[&life].step(step, &Threads(1), &|_, _| true);
         self.note(format!("{step:?} of life {life}: {}", if result.is_ok() { "done" } else { "failed" }));
         match result {
             Ok(()) => {
                 self.done.steps += 1;
+                match step {
+                    Step::Clean(Cleaning::Move(_)) => self.done.cleanings.0 += 1,
+                    Step::Clean(Cleaning::Leave) => self.done.cleanings.1 += 1,
+                    Step::Clean(Cleaning::Renew) | Step::Seal | Step::Segments(_) => {}
+                }
+                // Moves are records like any others: durable, and later than what was before.
+                let version = self.open[&life].version();
+                self.registry.lives[life].lsn = version.lsn_end;
+                self.last_commit = self.last_commit.max(version.commit_time);
                 self.compare_life(life)
             }
             Err(error) => {

@@ -49,6 +49,8 @@ pub struct Profile {
     pub clock: bool,
     /// Whether there are enough points for a graph.
     pub graphs: bool,
+    /// Whether space is given back again and again.
+    pub cleans: bool,
     /// How it ends.
     pub ending: Ending,
 }
@@ -69,6 +71,7 @@ impl Profile {
             failing_syncs: stream.chance(1, 4),
             clock: stream.chance(1, 6),
             graphs,
+            cleans: stream.chance(1, 5),
             ending: match stream.below(8) {
                 0..3 => Ending::Rot,
                 3 => Ending::Lie,

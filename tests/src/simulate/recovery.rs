@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::collection::CleaningLimits;
 use engine::database::DatabaseOptions;
 use engine::{Database, Error, ErrorKind};
 
@@ -13,9 +14,12 @@ const TROUBLED_TRIES: u64 = 5;
 /// Data further ahead of the wall clock than this stops a writer.
 const AHEAD_MAX_MICROS: u64 = 60_000_000;
 
+/// Cleaning that happens in files of a few rows: whatever is mostly dead.
+pub const CLEANING: CleaningLimits = CleaningLimits { live_percent: 80, gain_min: 1, gain_min_bounded: 1, step_bytes: 4 << 10 };
+
 /// Gives the options of every open: no waiting, because nobody else lives in the simulation.
 pub(super) fn options(accept_clock: bool) -> DatabaseOptions {
-    DatabaseOptions { lock_wait: Duration::ZERO, accept_clock, ..DatabaseOptions::default() }
+    DatabaseOptions { lock_wait: Duration::ZERO, accept_clock, cleaning: CLEANING, ..DatabaseOptions::default() }
 }
 
 impl Driver {

@@ -1,10 +1,11 @@
 //! The rows that a new segment is made of: gathered from the tail or from older segments, with the marks that they may still get.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::version::{OpenSegment, Version};
 use crate::error::Result;
-use crate::ids::Lsn;
+use crate::ids::{Lsn, PointId};
 use crate::log::PayloadCache;
 use crate::payload::{FieldIndexBuilder, FieldPath};
 use crate::segment::{ABSENT, FlatRow, Segment};
@@ -76,6 +77,15 @@ impl Gathered {
         }
     }
 
+    /// Gives the numbers of the rows of each point.
+    pub fn by_id(&self) -> HashMap<PointId, Vec<usize>> {
+        let mut rows: HashMap<PointId, Vec<usize>> = HashMap::with_capacity(self.rows.len());
+        for (number, row) in self.rows.iter().enumerate() {
+            rows.entry(row.id).or_default().push(number);
+        }
+        rows
+    }
+
     /// Builds the field indexes that the schema asks for.
     pub fn field_indexes(&self, version: &Version) -> Result<Vec<Vec<u8>>> {
         if version.schema.fields.is_empty() {
@@ -87,7 +97,10 @@ impl Gathered {
         }
         let mut cache = PayloadCache::default();
         for (row, flat) in self.rows.iter().enumerate() {
-            let payload = if flat.has_payload { self.payload(version, row, &mut cache)? } else { None };
+            // What was dead at the covered position is in no version of the segment, and its payload may be gone.
+            let ended = self.origins[row].ended(0);
+            let is_over = ended != 0 && ended < version.manifest.covered_lsn;
+            let payload = if flat.has_payload && !is_over { self.payload(version, row, &mut cache)? } else { None };
             builders.iter_mut().for_each(|builder| builder.add(row as u32, payload.as_deref()));
         }
         Ok(builders.into_iter().map(FieldIndexBuilder::finish).collect())

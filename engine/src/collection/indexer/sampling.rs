@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::super::version::{Version, vector_part};
 use crate::error::{Error, Result};
+use crate::ids::Lsn;
 use crate::schema::Distance;
 use crate::segment::{
     RECALL_UNIT, SearchContext, SearchScratch, Segment, Tuning, TuningPoint, VectorPart, VectorSource, exact_distances, search_part,
@@ -73,13 +74,14 @@ pub struct Subject<'a> {
     pub part: usize,
 }
 
-/// Asks for the neighbours of a sample of queries with more and more candidates, as if no row had died, and compares the answers with
-/// those of comparing every vector.
+/// Asks for the neighbours of a sample of queries with more and more candidates, as if no row had died since the
+/// covered position, and compares the answers with those of comparing every vector.
 ///
 /// # Errors
 /// `Corrupt` when stored bytes are damaged.
 pub fn measure(subject: Subject<'_>, executor: &dyn Executor) -> Result<Measured> {
-    let alive = subject.segment.without_marks();
+    // Log files in which nothing lived at the covered position may be gone.
+    let alive = subject.segment.as_of(subject.version.manifest.covered_lsn);
     let subject = Subject { segment: &alive, ..subject };
     let rows = subject.rows();
     let jobs = rows.len().div_ceil(JOB);
@@ -115,7 +117,7 @@ impl Subject<'_> {
 
     /// Takes rows that have the vector, evenly over the segment.
     fn rows(&self) -> Vec<u32> {
-        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.has_part(self.part as u32, row)).collect();
+        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.is_visible(self.part as u32, row, Lsn::MAX)).collect();
         let step = (rows.len() / SAMPLES as usize).max(1);
         rows.into_iter().step_by(step).take(SAMPLES as usize).collect()
     }
@@ -172,7 +174,7 @@ impl Subject<'_> {
     fn nearest(&self, samples: &[Sample]) -> Result<Vec<Vec<u32>>> {
         let spec = self.spec();
         let mut tops: Vec<TopK<u32>> = samples.iter().map(|_| TopK::new(TOP)).collect();
-        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.has_part(self.part as u32, row)).collect();
+        let rows: Vec<u32> = (0..self.segment.rows()).filter(|&row| self.segment.is_visible(self.part as u32, row, Lsn::MAX)).collect();
         let mut distances = Vec::with_capacity(BATCH);
         for rows in rows.chunks(BATCH) {
             let addresses = self.addresses(rows)?;

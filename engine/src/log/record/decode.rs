@@ -196,6 +196,12 @@ impl RecordHead {
         self.sections.iter().find(|s| s.kind == kind && s.part == part)
     }
 
+    /// Gives the stored bytes of the record's payloads for each of its rows, about.
+    #[must_use]
+    pub fn payload_share(&self) -> u64 {
+        self.section(SectionKind::Payload, 0).map_or(0, |section| section.len.div_ceil(self.rows.max(1)) as u64)
+    }
+
     /// Checks the granule of a vector section that holds position `at`; `record` is the whole record. Gives the positions that are now known to be good.
     ///
     /// # Errors

@@ -34,6 +34,35 @@ fn a_sound_description_reads_back() {
 }
 
 #[test]
+fn a_cleaned_log_has_holes_below_what_the_manifest_covers_and_nowhere_else() {
+    let ranges = |bounds: &[(&str, u64, u64)]| -> Value {
+        let range = |&(timeline, start, end): &(&str, u64, u64)| json!({"timeline": timeline, "start": start, "end": end, "blake3": HASH});
+        bounds.iter().map(range).collect()
+    };
+    let with = |format: u32, bounds: &[(&str, u64, u64)]| {
+        let mut value = sound();
+        (value["format"], value["log"]) = (json!(format), ranges(bounds));
+        decode(&value)
+    };
+    let cleaned = [(T, 64, 128), (U, 128, 256)];
+    let file = with(2, &cleaned).unwrap();
+    assert_eq!(SnapshotFile::version_of(&file.log), 2);
+    assert_eq!(SnapshotFile::version_of(&decode(&sound()).unwrap().log), 1);
+    assert_eq!(with(1, &cleaned).unwrap_err().kind, ErrorKind::Corrupt, "the first version has no holes");
+    assert_eq!(with(3, &cleaned).unwrap_err().kind, ErrorKind::NewerFormat);
+    let refused: [&[(&str, u64, u64)]; 5] = [
+        &[(T, 0, 64), (U, 128, 256)],
+        &[(T, 64, 128), (U, 192, 256)],
+        &[(T, 64, 128), (U, 128, 192)],
+        &[(U, 128, 256), (T, 64, 128)],
+        &[(T, 0, 128), (T, 64, 128), (U, 128, 256)],
+    ];
+    for bounds in refused {
+        assert_eq!(with(2, bounds).unwrap_err().kind, ErrorKind::Corrupt, "{bounds:?}");
+    }
+}
+
+#[test]
 fn hostile_descriptions_are_refused() {
     let changes: &[(&str, Value)] = &[
         ("/snapshot_id", json!("two")),
