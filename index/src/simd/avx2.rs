@@ -1,9 +1,10 @@
 //! Kernels for x86-64 with AVX2, FMA and F16C.
 #![expect(unsafe_code, reason = "intrinsics")]
 
+use super::codes::{CodeLanes, WIDE};
 use super::exact::Lanes;
 use super::walk::{self, WalkState, WalkTask, walk_table};
-use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
+use super::{CodeRows, Isa, Kernels, bits, codes, exact, exact_table};
 use std::arch::x86_64::*;
 
 pub(super) static KERNELS: Kernels = Kernels {
@@ -228,6 +229,25 @@ impl CodeLanes for Bytes {
             sum = unsafe { _mm256_add_epi32(sum, _mm256_sad_epu8(row[half], query[half])) };
         }
         sum
+    }
+
+    #[inline(always)]
+    unsafe fn plus(sum: __m256i, other: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_add_epi32(sum, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn totals(sums: [__m256i; WIDE]) -> [i32; WIDE] {
+        // SAFETY: see above; an array of four numbers is as long as what is stored.
+        unsafe {
+            // Neighbours are added twice: each half holds a part of all four, in their order.
+            let all = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
+            let four = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
+            let mut out = [0; WIDE];
+            _mm_storeu_si128(out.as_mut_ptr().cast(), four);
+            out
+        }
     }
 
     #[inline(always)]

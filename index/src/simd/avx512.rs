@@ -1,9 +1,10 @@
 //! Kernels for x86-64 with AVX-512 F, BW and VL, with VNNI or without.
 #![expect(unsafe_code, reason = "intrinsics")]
 
+use super::codes::{CodeLanes, WIDE};
 use super::exact::Lanes;
 use super::walk::{self, WalkState, WalkTask, walk_table};
-use super::{CodeRows, Isa, Kernels, bits, codes, codes::CodeLanes, exact, exact_table};
+use super::{CodeRows, Isa, Kernels, bits, codes, exact, exact_table};
 use std::arch::x86_64::*;
 
 pub(super) static KERNELS: Kernels = Kernels {
@@ -218,9 +219,31 @@ impl CodeLanes for Widened {
     }
 
     #[inline(always)]
+    unsafe fn plus(sum: __m512i, other: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_add_epi32(sum, other) }
+    }
+
+    #[inline(always)]
     unsafe fn total(sum: __m512i) -> i32 {
         // SAFETY: see above.
         unsafe { _mm512_reduce_add_epi32(sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn totals(sums: [__m512i; WIDE]) -> [i32; WIDE] {
+        // Transposed while they are added: each 128 bits hold a part of all four, in their order.
+        // SAFETY: see above; an array of four numbers is as long as what is stored.
+        unsafe {
+            let pair = |a, b| _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let (first, second) = (pair(sums[0], sums[1]), pair(sums[2], sums[3]));
+            let all = _mm512_add_epi32(_mm512_unpacklo_epi64(first, second), _mm512_unpackhi_epi64(first, second));
+            let half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64::<1>(all));
+            let four = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
+            let mut out = [0; WIDE];
+            _mm_storeu_si128(out.as_mut_ptr().cast(), four);
+            out
+        }
     }
 
     #[inline(always)]
@@ -303,9 +326,21 @@ impl CodeLanes for Vnni {
     }
 
     #[inline(always)]
+    unsafe fn plus(sum: __m512i, other: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { Widened::plus(sum, other) }
+    }
+
+    #[inline(always)]
     unsafe fn total(sum: __m512i) -> i32 {
         // SAFETY: see above.
         unsafe { Widened::total(sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn totals(sums: [__m512i; WIDE]) -> [i32; WIDE] {
+        // SAFETY: see above.
+        unsafe { Widened::totals(sums) }
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 use super::{CODE_ALIGN, CodeRows, ZERO_CODE, prefetch_line};
 
 /// Rows scored side by side: enough sums under way to hide the latency of a multiply-add.
-const WIDE: usize = 4;
+pub(super) const WIDE: usize = 4;
 
 /// Sums over blocks of 64 code bytes in the registers of one instruction set.
 ///
@@ -27,7 +27,15 @@ pub(super) trait CodeLanes {
     unsafe fn add_products(sum: Self::Sum, row: Self::Block, query: Self::Factor) -> Self::Sum;
     /// Adds |row byte - query byte|, exactly.
     unsafe fn add_differences(sum: Self::Sum, row: Self::Block, query: Self::Block) -> Self::Sum;
+    /// Adds two sums lane by lane.
+    unsafe fn plus(sum: Self::Sum, other: Self::Sum) -> Self::Sum;
     unsafe fn total(sum: Self::Sum) -> i32;
+    /// The totals of four sums, which many instruction sets have at the price of two.
+    #[inline(always)]
+    unsafe fn totals(sums: [Self::Sum; WIDE]) -> [i32; WIDE] {
+        // SAFETY: the caller keeps the promises of `CodeLanes`.
+        unsafe { [Self::total(sums[0]), Self::total(sums[1]), Self::total(sums[2]), Self::total(sums[3])] }
+    }
     /// The lower four bits of each byte, and the upper four.
     unsafe fn nibbles(block: Self::Block) -> (Self::Block, Self::Block);
     /// Half of each byte, rounded down.
@@ -151,10 +159,27 @@ unsafe fn score<C: CodeLanes, S: Step<C>, const N: usize>(query: &[u8], rows: Co
             }
             offset += CODE_ALIGN;
         }
-        let mut totals = [0; N];
-        for lane in 0..N {
-            totals[lane] = C::total(sums[lane]);
-        }
-        totals
+        totals::<C, N>(sums)
     }
+}
+
+/// The totals of some sums, those of four together.
+///
+/// # Safety
+///
+/// The instruction set of `C` is available.
+#[inline(always)]
+pub(super) unsafe fn totals<C: CodeLanes, const N: usize>(sums: [C::Sum; N]) -> [i32; N] {
+    let mut out = [0; N];
+    let (groups, rest) = sums.as_chunks::<WIDE>();
+    let (group_outs, rest_out) = out.as_chunks_mut::<WIDE>();
+    for (group, out) in groups.iter().zip(group_outs) {
+        // SAFETY: the caller's promise is the same.
+        *out = unsafe { C::totals(*group) };
+    }
+    for (sum, out) in rest.iter().zip(rest_out) {
+        // SAFETY: as above.
+        *out = unsafe { C::total(*sum) };
+    }
+    out
 }

@@ -233,6 +233,12 @@ impl CodeLanes for Bytes {
     }
 
     #[inline(always)]
+    unsafe fn plus(sum: int32x4_t, other: int32x4_t) -> int32x4_t {
+        // SAFETY: see above.
+        unsafe { vaddq_s32(sum, other) }
+    }
+
+    #[inline(always)]
     unsafe fn total(sum: int32x4_t) -> i32 {
         // SAFETY: see above.
         unsafe { vaddvq_s32(sum) }

@@ -46,6 +46,7 @@ lanes! {
     vfmaq_f32(sum: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t = |lane| a[lane].mul_add(b[lane], sum[lane]);
     vcvtq_f32_u32(a: uint32x4_t) -> float32x4_t = |lane| a[lane] as f32;
 
+    vaddq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t = |lane| a[lane].wrapping_add(b[lane]);
     vabdq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane].abs_diff(b[lane]);
     vandq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane] & b[lane];
     vorrq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t = |lane| a[lane] | b[lane];

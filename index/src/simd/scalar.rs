@@ -142,6 +142,11 @@ impl CodeLanes for Bytes {
     }
 
     #[inline(always)]
+    unsafe fn plus(sum: i32, other: i32) -> i32 {
+        sum.wrapping_add(other)
+    }
+
+    #[inline(always)]
     unsafe fn total(sum: i32) -> i32 {
         sum
     }

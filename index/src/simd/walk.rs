@@ -5,7 +5,8 @@
 //! the same on every instruction set, and the same over packed and over whole rows.
 #![expect(unsafe_code, reason = "raw loads, and operations that need their instruction set")]
 
-use super::{CODE_ALIGN, codes::CodeLanes, prefetch_line};
+use super::codes::{CodeLanes, WIDE, totals};
+use super::{CODE_ALIGN, prefetch_line};
 use crate::Metric;
 use crate::hnsw::{Key, Pool, Visited};
 
@@ -26,8 +27,8 @@ const WHOLE: u8 = RowForm::Whole as u8;
 const L2: u8 = Metric::L2 as u8;
 const DOT: u8 = Metric::Dot as u8;
 
-/// Rows that are asked for ahead of the one that is compared: about as many lines as a core keeps under way.
-const AHEAD: usize = 12;
+/// Lines of rows that are asked for ahead of those that are compared: about as many as a core keeps under way.
+const LINES_AHEAD: usize = 36;
 
 /// What is walked over, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,13 @@ pub(crate) struct WalkState {
 pub(super) type WalkFn = unsafe fn(task: &WalkTask<'_>, ef: usize, state: &mut WalkState);
 
 impl WalkTask<'_> {
+    /// Lines that a packed row takes, in whatever form the rows are here: 128 dimensions each.
+    #[inline(always)]
+    fn blocks_of_dims<const F: u8>(&self) -> usize {
+        let lines = self.stride / CODE_ALIGN;
+        if F == PACKED { lines } else { lines.div_ceil(2) }
+    }
+
     /// # Panics
     ///
     /// When a section is not as long as the others say.
@@ -120,10 +128,16 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
     let Some(start) = (unsafe { nearest_start::<C, M, F, B>(task) }) else { return };
     visited.insert(start.node());
     pool.insert(start);
-    fresh.resize(task.degree + 1, 0);
+    let ahead = rows_ahead::<B>(task);
+    fresh.resize(2 * task.degree + 1, 0);
     while let Some(node) = pool.expand() {
-        let count = visited.take_fresh_into(neighbours(task, node), fresh);
-        for neighbour in &fresh[..count.min(AHEAD)] {
+        let mut count = visited.take_fresh_into(neighbours(task, node), fresh);
+        // Rows of one line come faster than one list asks for them. As long as the pool fills, the next node would be a guess.
+        let goes_on = task.blocks_of_dims::<F>() == 1 && pool.keys().len() == ef;
+        if let Some(second) = if goes_on { pool.expand() } else { None } {
+            count += visited.take_fresh_into(neighbours(task, second), &mut fresh[count..]);
+        }
+        for neighbour in &fresh[..count.min(ahead)] {
             prefetch_row::<B>(task, *neighbour);
         }
         // Most often what comes after this node, unless a neighbour is nearer.
@@ -131,16 +145,61 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
             prefetch_list(task, next);
         }
         *visits += count;
-        for (place, neighbour) in fresh[..count].iter().enumerate() {
-            if let Some(later) = fresh[..count].get(place + AHEAD) {
-                prefetch_row::<B>(task, *later);
+        let (groups, rest) = fresh[..count].as_chunks::<WIDE>();
+        for (place, group) in groups.iter().enumerate() {
+            let later = (place * WIDE + ahead).min(count)..((place + 1) * WIDE + ahead).min(count);
+            for neighbour in &fresh[later] {
+                prefetch_row::<B>(task, *neighbour);
             }
-            // SAFETY: a node below the number of nodes has its row within `rows`, which `check` saw.
-            let distance = unsafe { distance::<C, M, F, B>(task, task.rows.as_ptr().add(*neighbour as usize * task.stride)) };
-            if pool.insert(Key::new(distance, *neighbour)) {
-                prefetch_list(task, *neighbour);
+            // SAFETY: neighbours are nodes.
+            let distances = unsafe { distances::<C, M, F, B, WIDE>(task, group) };
+            take_in(task, pool, group, &distances);
+        }
+        for neighbour in rest {
+            // SAFETY: as above.
+            let distances = unsafe { distances::<C, M, F, B, 1>(task, &[*neighbour]) };
+            take_in(task, pool, &[*neighbour], &distances);
+        }
+    }
+}
+
+/// Rows that are asked for ahead.
+#[inline(always)]
+fn rows_ahead<const B: usize>(task: &WalkTask<'_>) -> usize {
+    let lines = if B > 0 { B } else { task.stride / CODE_ALIGN };
+    (LINES_AHEAD / lines).max(WIDE)
+}
+
+#[inline(always)]
+fn take_in(task: &WalkTask<'_>, pool: &mut Pool, nodes: &[u32], distances: &[i32]) {
+    for (node, distance) in nodes.iter().zip(distances) {
+        if pool.insert(Key::new(*distance, *node)) {
+            prefetch_list(task, *node);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`walk`]; the nodes are below their number.
+#[inline(always)]
+unsafe fn distances<C: CodeLanes, const M: u8, const F: u8, const B: usize, const N: usize>(
+    task: &WalkTask<'_>,
+    nodes: &[u32; N],
+) -> [i32; N] {
+    // SAFETY: a node below the number of nodes has its row within `rows`, which `check` saw.
+    unsafe {
+        let mut sums = [C::zero(); N];
+        for (sum, node) in sums.iter_mut().zip(nodes) {
+            *sum = row_sum::<C, M, F, B>(task, task.rows.as_ptr().add(*node as usize * task.stride));
+        }
+        let mut totals = totals::<C, N>(sums);
+        if M == DOT {
+            for total in &mut totals {
+                *total = total.wrapping_neg();
             }
         }
+        totals
     }
 }
 
@@ -159,7 +218,8 @@ unsafe fn nearest_start<C: CodeLanes, const M: u8, const F: u8, const B: usize>(
     for (place, start) in task.starts.iter().enumerate() {
         let (rows, place) = if in_row { (task.start_rows, place) } else { (task.rows, *start as usize) };
         // SAFETY: `check` saw a row for every start, and that the starts are nodes.
-        let distance = unsafe { distance::<C, M, F, B>(task, rows.as_ptr().add(place * task.stride)) };
+        let total = unsafe { C::total(row_sum::<C, M, F, B>(task, rows.as_ptr().add(place * task.stride))) };
+        let distance = if M == DOT { total.wrapping_neg() } else { total };
         let key = Key::new(distance, *start);
         if nearest.is_none_or(|nearest| key < nearest) {
             nearest = Some(key);
@@ -195,13 +255,13 @@ fn prefetch_list(task: &WalkTask<'_>, node: u32) {
     }
 }
 
-/// The coarse distance of the query to a row.
+/// The coarse distance of the query to a row, in parts; that of inner products without its sign.
 ///
 /// # Safety
 ///
 /// The instruction set of `C` is available, and a whole row is readable at `row`.
 #[inline(always)]
-unsafe fn distance<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &WalkTask<'_>, row: *const u8) -> i32 {
+unsafe fn row_sum<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &WalkTask<'_>, row: *const u8) -> C::Sum {
     let blocks = if B > 0 { B } else { task.stride / CODE_ALIGN };
     let query = task.query.as_ptr();
     // SAFETY: the caller's promises; `check` saw a query of one block a block of the row, of two where rows are packed.
@@ -218,8 +278,7 @@ unsafe fn distance<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task:
                 even = step::<C, M, F>(even, codes, query.add(block * CODE_ALIGN));
             }
         }
-        let total = if F == PACKED { C::total(even).wrapping_add(C::total(odd)) } else { C::total(even) };
-        if M == DOT { total.wrapping_neg() } else { total }
+        if F == PACKED { C::plus(even, odd) } else { even }
     }
 }
 
