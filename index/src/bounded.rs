@@ -102,20 +102,27 @@ impl BoundedCodes {
 
     fn query_by_products(&self, query: &[f32]) -> Option<BoundedQuery<'_>> {
         let query = self.padded(query);
+        let centred: Vec<f32>;
         let moved = match self.metric {
-            Metric::L2 => query.iter().zip(&self.centre).map(|(value, centre)| value - centre).collect(),
-            Metric::Dot | Metric::Manhattan => query.clone(),
+            Metric::L2 => {
+                centred = query.iter().zip(&self.centre).map(|(value, centre)| value - centre).collect();
+                &centred
+            }
+            Metric::Dot | Metric::Manhattan => &query,
         };
-        let weighted: Vec<f32> = moved.iter().zip(&self.step).map(|(value, step)| value * step).collect();
+        let mut weighted: Vec<f32> = moved.iter().zip(&self.step).map(|(value, step)| value * step).collect();
         // Below the normal numbers nothing is left to tell apart: all of it is rest.
         let unit = Some(lanes::largest(&weighted) / HALF_STEPS).filter(|unit| unit.is_normal()).unwrap_or(f32::MIN_POSITIVE);
         let code: Vec<u8> = weighted.iter().map(|value| signed_byte(value / unit)).collect();
-        let rest: Vec<f32> = weighted.iter().zip(&code).map(|(value, byte)| value - signed_value(*byte) * unit).collect();
-        let lost = (length(&rest) * self.bounds.code + length(&weighted) * self.bounds.lost) * (1.0 + 1e-3);
-        let (own, row) = (length(&moved), self.bounds.row);
+        let own = length(moved);
+        let weight = length(&weighted);
+        // What rounding left.
+        weighted.iter_mut().zip(&code).for_each(|(value, byte)| *value -= signed_value(*byte) * unit);
+        let lost = (length(&weighted) * self.bounds.code + weight * self.bounds.lost) * (1.0 + 1e-3);
+        let row = self.bounds.row;
         let (base, unit, lost, magnitude) = match self.metric {
             // The square of a difference is at most twice the sum of the squares.
-            Metric::L2 => (lanes::dot(&moved, &moved), -2.0 * unit, 2.0 * lost, 2.0 * (own * own + row * row)),
+            Metric::L2 => (lanes::dot(moved, moved), -2.0 * unit, 2.0 * lost, 2.0 * (own * own + row * row)),
             Metric::Dot | Metric::Manhattan => (-lanes::dot(&query, &self.centre), -unit, lost, own * row),
         };
         let fits = magnitude < f64::from(LARGEST) && (self.metric == Metric::L2 || can_bound(&query));
@@ -168,8 +175,8 @@ impl BoundedQuery<'_> {
             let (count, first) = (rows.count(), number * BLOCK);
             let (distances, estimates) = (&mut distances[..count], &mut estimates[..count]);
             match codes.metric {
-                Metric::Manhattan => kernels.code_sads(&self.code, rows, &ROW_NUMBERS[..count], distances),
-                Metric::Dot | Metric::L2 => kernels.code_dots(&self.code, rows, &ROW_NUMBERS[..count], distances),
+                Metric::Manhattan => kernels.code_sads_in_order(&self.code, rows, distances),
+                Metric::Dot | Metric::L2 => kernels.code_dots_in_order(&self.code, rows, distances),
             }
             for (estimate, distance) in estimates.iter_mut().zip(distances.iter()) {
                 *estimate = self.base + self.unit * *distance as f32;

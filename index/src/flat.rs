@@ -2,14 +2,15 @@
 
 mod ids;
 mod scan;
+mod top_k;
 
 pub use ids::IdScan;
 pub use scan::scan_codes;
+pub use top_k::TopK;
 
 use crate::metric::{Datatype, Metric};
 use crate::simd::Kernels;
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// A distance under IEEE total order, so that NaN sorts last instead of breaking the order.
 #[derive(Clone, Copy, Debug)]
@@ -44,68 +45,6 @@ impl From<f32> for TotalF32 {
 impl From<TotalF32> for f32 {
     fn from(distance: TotalF32) -> Self {
         distance.0
-    }
-}
-
-/// Keeps the `k` nearest of what it is offered; equal distances are decided by the smaller key, so
-/// the result does not depend on the order of the offers.
-#[derive(Clone, Debug)]
-pub struct TopK<K, D = TotalF32> {
-    k: usize,
-    heap: BinaryHeap<(D, K)>,
-}
-
-impl<K: Ord + Copy, D: Ord + Copy> TopK<K, D> {
-    /// A collector of the `k` nearest.
-    #[must_use]
-    pub fn new(k: usize) -> Self {
-        // A hostile k must not allocate: the heap grows with what really comes.
-        TopK { k, heap: BinaryHeap::with_capacity(k.min(1024)) }
-    }
-
-    /// Offers one row.
-    pub fn push(&mut self, distance: impl Into<D>, key: K) {
-        self.offer(distance, key);
-    }
-
-    /// Offers one row; says whether it is among the nearest so far.
-    pub fn offer(&mut self, distance: impl Into<D>, key: K) -> bool {
-        let entry = (distance.into(), key);
-        if self.heap.len() < self.k {
-            self.heap.push(entry);
-            return true;
-        }
-        match self.heap.peek_mut() {
-            Some(mut worst) if entry < *worst => {
-                *worst = entry;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The distance that a row has to beat, once `k` rows are held.
-    #[must_use]
-    pub fn worst(&self) -> Option<D> {
-        (self.heap.len() >= self.k).then(|| self.heap.peek().map(|(distance, _)| *distance)).flatten()
-    }
-
-    /// Number of rows held.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
-
-    /// True when nothing is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
-
-    /// What was kept, nearest first.
-    #[must_use]
-    pub fn into_sorted<R: From<D>>(self) -> Vec<(R, K)> {
-        self.heap.into_sorted_vec().into_iter().map(|(distance, key)| (R::from(distance), key)).collect()
     }
 }
 
@@ -150,19 +89,6 @@ pub fn search<'a, K: Ord + Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_are_kept_whatever_the_order_of_the_offers() {
-        let offers = [(3.0, 7_u64), (1.0, 9), (1.0, 2), (2.0, 5), (f32::NAN, 0)];
-        for turn in 0..offers.len() {
-            let mut top: TopK<u64> = TopK::new(3);
-            for step in 0..offers.len() {
-                let (distance, key) = offers[(turn + step) % offers.len()];
-                top.push(distance, key);
-            }
-            assert_eq!(top.into_sorted::<f32>(), vec![(1.0, 2), (1.0, 9), (2.0, 5)]);
-        }
-    }
 
     #[test]
     fn asking_for_nothing_or_for_more_than_there_is_works() {

@@ -256,6 +256,28 @@ impl Kernels {
         unsafe { (self.code_dot)(query, rows, ids, out) }
     }
 
+    /// As [`Kernels::code_dots`] of the first rows, as many as `out` has places and [`ROW_NUMBERS`] at most.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer rows, or the query has another length.
+    pub(crate) fn code_dots_in_order(&self, query: &[u8], rows: CodeRows<'_>, out: &mut [i32]) {
+        check_in_order(query, rows, out);
+        // SAFETY: a table is only handed out where its instruction set is available; numbers and lengths are checked above.
+        unsafe { (self.code_dot)(query, rows, &ROW_NUMBERS[..out.len()], out) }
+    }
+
+    /// As [`Kernels::code_sads`] of the first rows, as many as `out` has places and [`ROW_NUMBERS`] at most.
+    ///
+    /// # Panics
+    ///
+    /// Like [`Kernels::code_dots_in_order`].
+    pub(crate) fn code_sads_in_order(&self, query: &[u8], rows: CodeRows<'_>, out: &mut [i32]) {
+        check_in_order(query, rows, out);
+        // SAFETY: as above.
+        unsafe { (self.code_sad)(query, rows, &ROW_NUMBERS[..out.len()], out) }
+    }
+
     /// Writes the sum of absolute differences of `query` and each row `ids` into `out`.
     ///
     /// # Panics
@@ -290,6 +312,11 @@ impl Kernels {
         // SAFETY: a table is only handed out where its instruction set is available; the sizes are checked above.
         unsafe { self.walk[metric as usize][form as usize](task, ef, state) }
     }
+}
+
+fn check_in_order(query: &[u8], rows: CodeRows<'_>, out: &[i32]) {
+    assert_eq!(query.len(), rows.stride, "query code length");
+    assert!(out.len() <= rows.count().min(ROW_NUMBERS.len()), "{} of {} rows", out.len(), rows.count());
 }
 
 fn check_code_call(query: &[u8], rows: CodeRows<'_>, ids: &[u32], out: &[i32]) {

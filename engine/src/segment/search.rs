@@ -23,6 +23,9 @@ use plan::{Facts, Plan};
 /// A scan compares at most this many times `ef` rows exactly, however close their codes are.
 const SCAN_EF_MAX: usize = 32;
 
+/// From so many dimensions on the order of a walk's candidates is good enough to choose those that are compared.
+const COARSE_ORDERS_FROM: usize = 256;
+
 /// One answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
@@ -259,21 +262,24 @@ impl<'a> Coded<'a> {
             _ => return false,
         };
         let (blocks, query) = (self.blocks(), self.code.as_query());
-        let compared = self.compared();
-        if self.compares_all(width) {
+        if let Some(compared) = self.compared_of_coarse(width) {
             let found = hnsw::search_coarse(kernels, graph, &self.view, blocks, query, width, walk);
-            rows.extend(found.iter().filter(|node| sees(**node)).map(|node| self.nodes.row(*node)));
+            rows.extend(found.iter().filter(|node| sees(**node)).take(compared).map(|node| self.nodes.row(*node)));
         } else {
             let found = hnsw::search(kernels, graph, &self.view, blocks, query, width, walk);
-            rows.extend(found.iter().filter(|found| sees(found.1)).take(compared).map(|found| self.nodes.row(found.1)));
+            rows.extend(found.iter().filter(|found| sees(found.1)).take(self.compared()).map(|found| self.nodes.row(found.1)));
         }
         rows.len() >= self.k.min(nodes as usize)
     }
 
-    /// Says whether it costs less to compare everything that a walk found than to put it in order by whole codes first.
-    fn compares_all(&self, width: usize) -> bool {
+    /// Gives how many candidates of a walk are compared exactly in the order of the walk, where that costs less than to put them in order
+    /// by whole codes first: over many dimensions coarse codes misplace neighbours by little more, over few all are compared.
+    fn compared_of_coarse(&self, width: usize) -> Option<usize> {
+        if self.search.spec.dim >= COARSE_ORDERS_FROM {
+            return Some(self.k.saturating_add((self.k / 10 * 7).max(7) + self.ef / 32).min(width));
+        }
         let vectors = width.saturating_sub(self.compared()).saturating_mul(self.search.spec.bytes_per_vector());
-        vectors <= width.saturating_mul(self.view.rows().stride())
+        (vectors <= width.saturating_mul(self.view.rows().stride())).then_some(width)
     }
 
     /// Gives how many candidates of a walk, best first by whole codes, are compared exactly: whole codes seldom misplace a neighbour by more.
