@@ -42,7 +42,11 @@ fn limits() -> CleaningLimits {
 }
 
 fn open(sim: &SimWorld) -> (Database, Collection) {
-    let options = DatabaseOptions { cleaning: limits(), ..DatabaseOptions::default() };
+    open_with(sim, limits())
+}
+
+fn open_with(sim: &SimWorld, cleaning: CleaningLimits) -> (Database, Collection) {
+    let options = DatabaseOptions { cleaning, ..DatabaseOptions::default() };
     let database = Database::open(&sim.world(), Path::new(DATA), options).unwrap();
     if database.state().collections.is_empty() {
         database.create_collection("products", &schema()).unwrap();
@@ -478,4 +482,36 @@ fn a_full_disk_is_cleaned_out_of_what_is_kept_for_it() {
     settle(&collection);
     collection.write(WriteOperation::Delete(Selector::Ids(vec![PointId::Number(1_000)]))).unwrap();
     check(&collection, &model, "on a full disk");
+}
+
+/// A process that was killed between the two manifests that leave files out left the files on the disk until somebody wrote again: the newest
+/// manifest did not name them, so that nothing was to be cleaned, and the older one held them.
+#[test]
+fn a_cut_at_every_change_of_leaving_files_out_leaves_no_file_for_good() {
+    let limits = CleaningLimits { gain_min: 32 << 10, ..limits() };
+    for cut in 1..100 {
+        let sim = SimWorld::new(100 + cut);
+        let (database, collection) = open_with(&sim, limits);
+        let mut model = Model::new();
+        let mut next = thin(&collection, &mut model);
+        while next != Step::Clean(Cleaning::Leave) {
+            step(&collection, &next);
+            next = collection.next_step(Goal::Indexed).expect("files are left out at last");
+        }
+        sim.disk.crash_after_ops(Some(cut));
+        let left = collection.step(&next, &Threads(1), &|_, _| true);
+        sim.disk.crash();
+        drop((collection, database));
+        let (_database, collection) = open_with(&sim, limits);
+        settle(&collection);
+        check(&collection, &model, &format!("cut at change {cut}"));
+        let (named, there) = (collection.version().manifest.log.len(), log_files(&sim).len());
+        // The one that is being written is behind the covered position.
+        assert!(there <= named + 1, "cut at change {cut}: {there} log files lie there, {named} are named");
+        if left.is_ok() {
+            assert!(cut > 10, "leaving files out changes more than that");
+            return;
+        }
+    }
+    panic!("leaving files out does not end");
 }

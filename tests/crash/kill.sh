@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills the real process at random moments of imports, backups, restores and archiving, and checks what is left.
 #
-#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore|archive|send|rewind|prune]
+#   kill.sh [--rounds N] [--seed S] [--only import|backup|restore|archive|send|rewind|prune|clean]
 #
 # import: every acknowledged row is there, as it was written, and the rows are the first ones of the input.
 # backup: the backup is complete or called incomplete; the same command again makes it complete; it restores to the same points.
@@ -11,6 +11,7 @@
 # send: everything that a collection holds is sent: the same command again ends with all of it restorable.
 # rewind: a collection is restored to a time in place: it is what it was or what it is to be; the same command again ends with the latter.
 # prune: garbage of an archive is collected, in every other round its second phase: everything is still restored, and the same command ends well.
+# clean: the space of dead rows is given back: every point is there as it was written; the same command again ends with a smaller log.
 # Fails on any miss, and when more than a fifth of the rounds hit a process that had already finished.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -48,6 +49,8 @@ main() {
     [ -z "$only" ] || [ "$only" = rewind ] && kill_rounds rewind
     prepare_garbage
     [ -z "$only" ] || [ "$only" = prune ] && kill_rounds prune
+    prepare_dead
+    [ -z "$only" ] || [ "$only" = clean ] && kill_rounds clean
     return 0
 }
 
@@ -94,6 +97,16 @@ prepare_garbage() {
     vectra_in "$work/written" archive run --once --quiet >/dev/null
     # What is left of the window is the end of the history.
     sleep 1.1
+}
+
+# A database of which all but every tenth point was written again: files with little that is alive, and nothing cleaned yet.
+prepare_dead() {
+    vectra_in "$work/dead" collections create c --dim "$dim" --distance euclid --index flat --quiet >/dev/null
+    vectra_in "$work/dead" import c --jsonl "$work/points.jsonl" --no-wait --quiet >/dev/null
+    awk 'NR % 10' "$work/points.jsonl" >"$work/most.jsonl"
+    for _ in 1 2; do
+        vectra_in "$work/dead" import c --jsonl "$work/most.jsonl" --no-wait --quiet >/dev/null
+    done
 }
 
 # whole_run WHAT: prints how many milliseconds the fastest of three runs takes that nobody kills, and checks what they leave.
@@ -305,6 +318,24 @@ after_prune() {
     [ "$(du -s "$work/round/archive" | cut -f1)" -lt "$(du -s "$work/garbage" | cut -f1)" ] || return 1
     vectra_in "$work/round/other" restore c --source "$work/round/archive" --latest --wait --quiet >/dev/null || return 1
     check_points "$work/round/other" c "$rows" >/dev/null || return 1
+}
+
+before_clean() {
+    rm -rf "$work/round"
+    mkdir -p "$work/round"
+    cp -r "$work/dead" "$work/round/data"
+}
+
+start_clean() {
+    exec_or_run "$1" --data-dir "$work/round/data" collections optimize c --json
+}
+
+after_clean() {
+    check_points "$work/round/data" c "$rows" >/dev/null || return 1
+    start_clean again >/dev/null 2>"$work/again" || return 1
+    check_points "$work/round/data" c "$rows" >/dev/null || return 1
+    vectra_in "$work/round/data" collections info c --json | grep -q '"moved":[1-9]' || return 1
+    [ "$(du -s "$work/round/data" | cut -f1)" -lt "$(du -s "$work/dead" | cut -f1)" ] || return 1
 }
 
 # acknowledged_rows: prints how many rows the killed import acknowledged; a line that the kill cut off acknowledges nothing.

@@ -149,7 +149,8 @@ impl Collection {
         may_gain
     }
 
-    /// Says whether the older of the two manifests that are kept holds segments of which the newest has no more use.
+    /// Says whether the older of the two manifests that are kept holds segments or log files of which the newest has no more use: log files where
+    /// the process ended between the two manifests that leave them out.
     fn is_worth_renewing(&self, goal: Goal, version: &Version) -> bool {
         let newest = &version.manifest;
         if goal != Goal::Indexed || self.cleaning.at_rest.load(Ordering::Acquire) == newest.seq {
@@ -160,7 +161,9 @@ impl Collection {
         let older = kept.iter().filter(|manifest| manifest.seq < newest.seq).max_by_key(|manifest| manifest.seq);
         let needed: BTreeSet<SegmentId> = newest.segments.iter().flat_map(|segment| &segment.objects).map(|object| object.id).collect();
         let objects = older.into_iter().flat_map(|manifest| &manifest.segments).flat_map(|segment| &segment.objects);
-        let held: u64 = objects.filter(|object| !needed.contains(&object.id)).map(|object| object.bytes).sum();
+        let files = older.into_iter().flat_map(|manifest| &manifest.log).filter(|file| !newest.log.contains(file));
+        let held = objects.filter(|object| !needed.contains(&object.id)).map(|object| object.bytes).sum::<u64>()
+            + files.map(|file| file.end - file.start).sum::<u64>();
         if held < self.cleaning.limits.gain_min.max(1) {
             self.cleaning.at_rest.store(newest.seq, Ordering::Release);
         }
