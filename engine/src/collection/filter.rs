@@ -73,7 +73,8 @@ impl Version {
         let segment = &self.segments[number].segment;
         let open = pending.memo.counts().0;
         let may_pass = open.saturating_add(ready.accepted.count());
-        open <= DECIDED_ALWAYS || segment.graph(ready.part).is_none() || may_pass <= DECIDED_ROWS.max(segment.rows() / DECIDED_SHARE)
+        let scanned = segment.graph(ready.part).is_none() && segment.lists(ready.part).is_none();
+        scanned || open <= DECIDED_ALWAYS || may_pass <= DECIDED_ROWS.max(segment.rows() / DECIDED_SHARE)
     }
 
     /// Reads the payloads of all undecided rows.

@@ -284,7 +284,7 @@ impl<'a> Coded<'a> {
 
     /// Gives how many candidates of a walk, best first by whole codes, are compared exactly: whole codes seldom misplace a neighbour by more.
     fn compared(&self) -> usize {
-        (self.k + (self.k / 2).max(5) + self.ef / 16).min(self.ef)
+        self.k.saturating_add((self.k / 2).max(5)).saturating_add(self.ef / 16).min(self.ef)
     }
 
     /// Gives what the walk goes over instead of the objects as they are stored.
