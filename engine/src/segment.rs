@@ -29,7 +29,7 @@ pub mod verify;
 pub use accepted::Accepted;
 pub use addresses::build_addresses;
 pub use build::{FlatInput, FlatRow, build_flat, build_rows};
-pub use graph::{GraphBuild, MergeInput, build_graph, merge_graphs};
+pub use graph::{GraphBuild, MergeInput, TAG_GRAPH, build_graph, merge_graphs};
 pub use handle::Segment;
 pub use ivf::{ListsBuild, build_lists};
 pub use meta::{ObjectMeta, SegmentKind, SegmentMeta};

@@ -1,6 +1,9 @@
 //! Makes the indexes of a segment's vectors what the schema asks for: builds what is missing, builds anew what was built otherwise, and
 //! drops what is not wanted.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use index::hnsw::{Executor, Params};
