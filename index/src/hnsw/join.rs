@@ -126,18 +126,20 @@ impl<'a> Seek<'a> {
         };
         let level = self.levels[row as usize];
         let top = usize::from(level.min(self.levels[entry as usize]));
-        let mut starts: Vec<u32> = Vec::new();
         if level == 0 {
             let guides = walk.graph.neighbours(row, 0).map(|near| &finds[near as usize]).filter(|keys| !keys.is_empty());
-            starts.extend(guides.take(GUIDES).flat_map(|keys| keys.iter().take(SEEDS)).map(|key| key.node()));
+            let starts: Vec<u32> = guides.take(GUIDES).flat_map(|keys| keys.iter().take(SEEDS)).map(|key| key.node()).collect();
+            if !starts.is_empty() {
+                let keys = walk.nearest_by_codes_from(query, &starts, self.ef, scratch).into();
+                return out.push(Find { row, level: 0, keys });
+            }
         }
-        if starts.is_empty() {
-            starts.extend(walk.descend(query, top, scratch).map(|start| start.node()));
-        }
+        let Some(mut start) = walk.descend(query, top, scratch) else {
+            return;
+        };
         for level in (0..=top).rev() {
-            walk.nearest_from(query, level, &starts, self.ef, scratch);
-            let keys: Box<[Key]> = scratch.nearest_keys().iter().map(|key| key.unexpanded()).collect();
-            starts = vec![keys[0].node()];
+            let keys: Box<[Key]> = walk.nearest_by_codes(query, level, start, self.ef, scratch).into();
+            start = keys[0];
             out.push(Find { row, level, keys });
         }
     }

@@ -173,17 +173,23 @@ impl Walk<'_> {
         ef: usize,
         scratch: &'s mut Scratch,
     ) -> &'s [Key] {
-        scratch.keys.clear();
-        if level > 0 {
-            self.nearest(query, level, start, ef, scratch);
-            scratch.keys.extend(scratch.pool.keys().iter().map(|key| key.unexpanded()));
-            return &scratch.keys;
+        if level == 0 {
+            return self.nearest_by_codes_from(query, &[start.node()], ef, scratch);
         }
+        self.nearest(query, level, start, ef, scratch);
+        scratch.keys.clear();
+        scratch.keys.extend(scratch.pool.keys().iter().map(|key| key.unexpanded()));
+        &scratch.keys
+    }
+
+    /// As [`Walk::nearest_by_codes`] on level 0, from the nearest of some `starts`.
+    pub(super) fn nearest_by_codes_from<'s>(&self, query: CodeQuery<'_>, starts: &[u32], ef: usize, scratch: &'s mut Scratch) -> &'s [Key] {
         let form = self.codes.params().row_form(self.graph.walks_whole());
         self.codes.params().coarse_query(query.code(), form, &mut scratch.query);
-        self.over_codes(&scratch.query, &[start.node()], ef, &mut scratch.state);
+        self.over_codes(&scratch.query, starts, ef, &mut scratch.state);
         scratch.found.clear();
         self.order_by_codes(query, scratch);
+        scratch.keys.clear();
         scratch.keys.extend(scratch.found.iter().map(|(distance, node)| Key::new(*distance, *node)));
         &scratch.keys
     }
@@ -209,18 +215,6 @@ impl Walk<'_> {
         scratch.visited.reset(self.codes.count());
         scratch.visited.insert(start.node());
         scratch.pool.insert(start);
-        self.expand_all(query, level, scratch);
-    }
-
-    /// Like [`Walk::nearest`], from several `starts`, which may repeat.
-    pub(super) fn nearest_from(&self, query: CodeQuery<'_>, level: usize, starts: &[u32], ef: usize, scratch: &mut Scratch) {
-        scratch.pool.reset(ef);
-        scratch.visited.reset(self.codes.count());
-        scratch.visited.take_fresh(starts.iter().copied(), starts.len() + 1, &mut scratch.ids);
-        self.score(query, scratch);
-        for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
-            scratch.pool.insert(Key::new(*distance, *id));
-        }
         self.expand_all(query, level, scratch);
     }
 
