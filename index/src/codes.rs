@@ -15,7 +15,7 @@ mod train;
 mod view;
 
 pub use buffer::CodesBuf;
-pub(crate) use coarse::packed_stride;
+pub(crate) use coarse::{PackedRows, packed_stride};
 pub use layout::LayoutError;
 pub use view::{CodeQuery, CodesView};
 

@@ -7,6 +7,7 @@
 use super::{CodeParams, CodesView};
 use crate::metric::{Datatype, Metric};
 use crate::simd::{CODE_ALIGN, RowForm, ZERO_CODE};
+use std::ops::Range;
 
 /// Dimensions of a block of packed rows.
 const BLOCK_DIMS: usize = 2 * CODE_ALIGN;
@@ -14,6 +15,19 @@ const BLOCK_DIMS: usize = 2 * CODE_ALIGN;
 /// Bytes of a packed row.
 pub(crate) const fn packed_stride(dims: usize) -> usize {
     dims.div_ceil(BLOCK_DIMS) * CODE_ALIGN
+}
+
+/// Packed rows one after the other, each in lines of its own.
+#[derive(Debug)]
+pub(crate) struct PackedRows {
+    memory: Vec<u8>,
+    range: Range<usize>,
+}
+
+impl PackedRows {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.memory[self.range.clone()]
+    }
 }
 
 impl CodeParams {
@@ -47,12 +61,26 @@ impl CodesView<'_> {
     /// Writes the packed row of a node into `out`, which is one packed stride long.
     pub(crate) fn pack(&self, node: u32, out: &mut [u8]) {
         assert_eq!(out.len(), packed_stride(self.dims()), "a packed row");
-        let row = self.rows().row(node);
-        let upper = |dim: usize| row.get(dim).copied().unwrap_or(ZERO_CODE) >> 4;
-        for (place, byte) in out.iter_mut().enumerate() {
-            let dim = place / CODE_ALIGN * BLOCK_DIMS + place % CODE_ALIGN;
-            *byte = upper(dim) | upper(dim + CODE_ALIGN) << 4;
+        // Rows end with a whole line, so that a block has one or two of them.
+        let (lines, _) = self.rows().row(node).as_chunks::<CODE_ALIGN>();
+        for (out, lines) in out.as_chunks_mut::<CODE_ALIGN>().0.iter_mut().zip(lines.chunks(2)) {
+            let upper = lines.get(1).unwrap_or(&[ZERO_CODE; CODE_ALIGN]);
+            for ((byte, low), high) in out.iter_mut().zip(&lines[0]).zip(upper) {
+                *byte = low >> 4 | high & 0xf0;
+            }
         }
+    }
+
+    /// Packs all rows.
+    pub(crate) fn pack_all(&self) -> PackedRows {
+        let stride = packed_stride(self.dims());
+        let mut memory = vec![0; self.count() * stride + CODE_ALIGN];
+        let start = memory.as_ptr().align_offset(CODE_ALIGN).min(CODE_ALIGN);
+        let end = start + self.count() * stride;
+        for (node, row) in (0..).zip(memory[start..end].chunks_mut(stride)) {
+            self.pack(node, row);
+        }
+        PackedRows { memory, range: start..end }
     }
 
     /// The coarse distance from a row to another by the upper halves of the other's bytes, as every walk computes it.

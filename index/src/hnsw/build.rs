@@ -10,7 +10,7 @@ use super::level;
 use super::params::{MAX_NODES, Params};
 use super::search::{Scratch, Walk};
 use super::select_neighbors::{Geometry, Selection};
-use crate::codes::CodesView;
+use crate::codes::{CodesView, PackedRows};
 use crate::simd::{Kernels, RowForm};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -109,6 +109,7 @@ pub(super) struct Builder<'a> {
     pub(super) codes: &'a CodesView<'a>,
     pub(super) params: &'a Params,
     geometry: Geometry,
+    packed: Option<PackedRows>,
     executor: &'a dyn Executor,
     progress: Progress<'a>,
     workspaces: Mutex<Vec<Workspace>>,
@@ -122,7 +123,8 @@ impl<'a> Builder<'a> {
         executor: &'a dyn Executor,
         progress: Progress<'a>,
     ) -> Self {
-        Builder { kernels, codes, params, geometry: Geometry::of(codes), executor, progress, workspaces: Mutex::default() }
+        let packed = (codes.params().row_form(false) == RowForm::Upper).then(|| codes.pack_all());
+        Builder { kernels, codes, params, geometry: Geometry::of(codes), packed, executor, progress, workspaces: Mutex::default() }
     }
 
     /// Builds a graph over all rows whose walks compare whole codes or halves.
@@ -148,7 +150,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn walk<'g>(&'g self, graph: &'g GraphBuf) -> Walk<'g> {
-        Walk { kernels: self.kernels, graph: graph.view(), codes: self.codes }
+        Walk { kernels: self.kernels, graph: graph.view(), codes: self.codes, packed: self.packed.as_ref() }
     }
 
     /// Inserts the nodes of `order`, highest levels first, into a graph that holds `present` nodes.

@@ -64,7 +64,7 @@ pub fn search_filtered<'s>(
     wanted: &Wanted<impl Fn(u32) -> bool>,
     scratch: &'s mut Scratch,
 ) -> Option<&'s [(i32, u32)]> {
-    let walk = Walk { kernels, graph: *graph, codes };
+    let walk = Walk { kernels, graph: *graph, codes, packed: None };
     scratch.visits = 0;
     scratch.filtered.found.clear();
     if wanted.ef == 0 {

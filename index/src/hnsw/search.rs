@@ -6,8 +6,8 @@ use super::equals::add_equals;
 use super::filtered::Buffers;
 use super::layout::GraphView;
 use super::visited::Visited;
-use crate::codes::{CodeQuery, CodesView};
-use crate::simd::{Kernels, WalkState, WalkTask, prefetch};
+use crate::codes::{CodeQuery, CodesView, PackedRows, packed_stride};
+use crate::simd::{Kernels, RowForm, WalkState, WalkTask, prefetch};
 
 /// Memory that searches reuse. One a thread; any graph.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,8 @@ pub(super) struct Walk<'a> {
     pub(super) kernels: &'a Kernels,
     pub(super) graph: GraphView<'a>,
     pub(super) codes: &'a CodesView<'a>,
+    /// The rows of the codes packed, where halves of them are compared: half of the memory that a build reads.
+    pub(super) packed: Option<&'a PackedRows>,
 }
 
 /// The `ef` nearest nodes that a walk finds, as (code distance, node), nearest first, ties by node. The walk goes over `blocks` where they
@@ -56,7 +58,7 @@ pub fn search<'s>(
     ef: usize,
     scratch: &'s mut Scratch,
 ) -> &'s [(i32, u32)] {
-    let walk = Walk { kernels, graph: *graph, codes };
+    let walk = Walk { kernels, graph: *graph, codes, packed: None };
     scratch.found.clear();
     if walk.walk_from_seeds(blocks, query, ef, scratch) {
         walk.order_by_codes(query, scratch);
@@ -90,7 +92,7 @@ pub fn search_coarse<'s>(
         scratch.ids.extend(scratch.found.iter().map(|found| found.1));
         return &scratch.ids;
     }
-    let walk = Walk { kernels, graph: *graph, codes };
+    let walk = Walk { kernels, graph: *graph, codes, packed: None };
     scratch.ids.clear();
     if walk.walk_from_seeds(blocks, query, ef, scratch) {
         scratch.ids.extend(scratch.state.pool.keys().iter().map(|key| key.node()));
@@ -136,12 +138,18 @@ impl Walk<'_> {
         self.kernels.walk(self.codes.params().metric(), blocks.form(), &task, ef.min(self.codes.count()), state);
     }
 
-    /// Walks level 0 over the whole codes as they are stored.
+    /// Walks level 0 over the codes as they are stored, or packed where they are.
     pub(super) fn over_codes(&self, query: &[u8], starts: &[u32], ef: usize, state: &mut WalkState) {
         assert_eq!(self.graph.node_count() as usize, self.codes.count(), "nodes of the graph and rows of the codes");
+        let params = self.codes.params();
+        let form = params.row_form(self.graph.walks_whole());
+        let (form, rows, stride) = match self.packed.filter(|_| form == RowForm::Upper) {
+            Some(packed) => (RowForm::Packed, packed.bytes(), packed_stride(self.codes.dims())),
+            None => (form, self.codes.rows().bytes(), self.codes.rows().stride()),
+        };
         let task = WalkTask {
-            rows: self.codes.rows().bytes(),
-            stride: self.codes.rows().stride(),
+            rows,
+            stride,
             lists: self.graph.base(),
             degree: self.graph.capacity(0),
             nodes: self.graph.node_count(),
@@ -149,8 +157,7 @@ impl Walk<'_> {
             starts,
             start_rows: &[],
         };
-        let params = self.codes.params();
-        self.kernels.walk(params.metric(), params.row_form(self.graph.walks_whole()), &task, ef.min(self.codes.count()), state);
+        self.kernels.walk(params.metric(), form, &task, ef.min(self.codes.count()), state);
     }
 
     fn order_by_codes(&self, query: CodeQuery<'_>, scratch: &mut Scratch) {
