@@ -11,6 +11,7 @@
 mod lanes;
 mod train;
 
+use crate::codes::nearest_whole;
 use crate::metric::{Datatype, Metric};
 use crate::simd::{CodeRows, Kernels, ROW_NUMBERS, ZERO_CODE, code_stride};
 
@@ -218,10 +219,7 @@ fn signed_byte(value: f32) -> u8 {
 /// The byte of the nearest signed value, for a value from -128 to 127.
 #[inline]
 fn nearest_byte(value: f32) -> u8 {
-    // Added to 1.5 · 2^23, a small number is rounded to a whole one that stands in the lowest bits. Unlike a conversion it needs no
-    // look at numbers out of range, so that the compiler does several at once.
-    const SHIFT: f32 = 12_582_912.0;
-    (value + SHIFT).to_bits() as u8 ^ ZERO_CODE
+    nearest_whole(value) ^ ZERO_CODE
 }
 
 fn signed_value(byte: u8) -> f32 {

@@ -199,9 +199,7 @@ impl CodeParams {
     /// As [`CodeParams::code`], halves rounded to even: what compilers do for several values of a query at once.
     #[inline]
     fn query_code(&self, value: f32) -> u8 {
-        // Added to 1.5 · 2^23, a small number is rounded to a whole one that stands in the lowest bits; NaN has zeros there.
-        const SHIFT: f32 = 12_582_912.0;
-        (((value - self.centre) / self.step + f32::from(ZERO_CODE)).clamp(1.0, 255.0) + SHIFT).to_bits() as u8
+        nearest_whole(((value - self.centre) / self.step + f32::from(ZERO_CODE)).clamp(1.0, 255.0))
     }
 
     /// By inner product a longer query has the same neighbours. Where it is so long or so short that the range of the rows would clip much of
@@ -225,6 +223,15 @@ impl CodeParams {
             Metric::Dot | Metric::Manhattan => 0,
         }
     }
+}
+
+/// The lowest byte of the nearest whole number, for a value of a few hundred at most; 0 for NaN.
+#[inline]
+pub(crate) fn nearest_whole(value: f32) -> u8 {
+    // Added to 1.5 · 2^23, a small number is rounded to a whole one that stands in the lowest bits; NaN has zeros there. Unlike a
+    // conversion it needs no look at numbers out of range, so that the compiler does several at once.
+    const SHIFT: f32 = 12_582_912.0;
+    (value + SHIFT).to_bits() as u8
 }
 
 fn checked_dims(dims: usize) -> usize {

@@ -28,9 +28,10 @@ impl Version {
         let mut coded = Vec::with_capacity(4);
         if query.ef.is_some() && codes::are_worth_it(&query.spec) {
             let mut made = 0;
-            let last = self.tail_last.for_search(&self.tail, end, self.schema.vectors.len());
-            let last = last.map(|last| (last, last.make_codes(&self.tail, request.part, &query.spec)));
-            let last = last.and_then(|(last, _)| Some((last.codes(request.part)?, last.from, last.to)));
+            let last = self.tail_last.for_search(&self.tail, end, self.schema.vectors.len()).and_then(|last| {
+                last.make_codes(&self.tail, request.part, &query.spec);
+                Some((last.codes(request.part)?, last.from, last.to))
+            });
             let full_end = last.map_or(end, |(_, from, _)| from);
             // The first chunk that has rows which this version does not see ends what is coded for it.
             for chunk in self.tail.chunks().take_while(|chunk| chunk.to <= full_end) {
