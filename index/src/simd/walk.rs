@@ -151,13 +151,13 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
             for neighbour in &fresh[later] {
                 prefetch_row::<B>(task, *neighbour);
             }
-            // SAFETY: neighbours are nodes.
-            let distances = unsafe { distances::<C, M, F, B, WIDE>(task, group) };
+            // SAFETY: neighbours are nodes, and `check` saw a row for each node.
+            let distances = unsafe { distances::<C, M, F, B, WIDE>(task, task.rows, group) };
             take_in(task, pool, group, &distances);
         }
         for neighbour in rest {
             // SAFETY: as above.
-            let distances = unsafe { distances::<C, M, F, B, 1>(task, &[*neighbour]) };
+            let distances = unsafe { distances::<C, M, F, B, 1>(task, task.rows, &[*neighbour]) };
             take_in(task, pool, &[*neighbour], &distances);
         }
     }
@@ -181,17 +181,18 @@ fn take_in(task: &WalkTask<'_>, pool: &mut Pool, nodes: &[u32], distances: &[i32
 
 /// # Safety
 ///
-/// As for [`walk`]; the nodes are below their number.
+/// As for [`walk`]; `rows` has rows of these numbers.
 #[inline(always)]
 unsafe fn distances<C: CodeLanes, const M: u8, const F: u8, const B: usize, const N: usize>(
     task: &WalkTask<'_>,
-    nodes: &[u32; N],
+    rows: &[u8],
+    numbers: &[u32; N],
 ) -> [i32; N] {
-    // SAFETY: a node below the number of nodes has its row within `rows`, which `check` saw.
+    // SAFETY: the caller's promises; a row is `stride` bytes long.
     unsafe {
         let mut sums = [C::zero(); N];
-        for (sum, node) in sums.iter_mut().zip(nodes) {
-            *sum = row_sum::<C, M, F, B>(task, task.rows.as_ptr().add(*node as usize * task.stride));
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum = row_sum::<C, M, F, B>(task, rows.as_ptr().add(*number as usize * task.stride));
         }
         let mut totals = totals::<C, N>(sums);
         if M == DOT {
@@ -215,12 +216,28 @@ unsafe fn nearest_start<C: CodeLanes, const M: u8, const F: u8, const B: usize>(
         }
     }
     let mut nearest = None;
-    for (place, start) in task.starts.iter().enumerate() {
-        let (rows, place) = if in_row { (task.start_rows, place) } else { (task.rows, *start as usize) };
+    let (groups, rest) = task.starts.as_chunks::<WIDE>();
+    let rows = if in_row { task.start_rows } else { task.rows };
+    for (number, group) in groups.iter().enumerate() {
+        let first = (number * WIDE) as u32;
+        let places = if in_row { [first, first + 1, first + 2, first + 3] } else { *group };
         // SAFETY: `check` saw a row for every start, and that the starts are nodes.
-        let total = unsafe { C::total(row_sum::<C, M, F, B>(task, rows.as_ptr().add(place * task.stride))) };
-        let distance = if M == DOT { total.wrapping_neg() } else { total };
-        let key = Key::new(distance, *start);
+        let distances = unsafe { distances::<C, M, F, B, WIDE>(task, rows, &places) };
+        nearest = nearer(nearest, group, &distances);
+    }
+    for (place, start) in rest.iter().enumerate() {
+        let place = if in_row { (groups.len() * WIDE + place) as u32 } else { *start };
+        // SAFETY: as above.
+        let distances = unsafe { distances::<C, M, F, B, 1>(task, rows, &[place]) };
+        nearest = nearer(nearest, &[*start], &distances);
+    }
+    nearest
+}
+
+#[inline(always)]
+fn nearer(mut nearest: Option<Key>, nodes: &[u32], distances: &[i32]) -> Option<Key> {
+    for (node, distance) in nodes.iter().zip(distances) {
+        let key = Key::new(*distance, *node);
         if nearest.is_none_or(|nearest| key < nearest) {
             nearest = Some(key);
         }
