@@ -51,20 +51,20 @@ impl Pool {
         self.cursor = 0;
     }
 
-    /// Adds a node if it is among the nearest; true when it is the next to expand. A node may be added
-    /// once.
+    /// Adds a node if it is among the nearest, and gives how many places behind the next to expand it is at most; 0 when it is the next.
+    /// A node may be added once.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, key: Key) -> bool {
+    pub(crate) fn insert(&mut self, key: Key) -> Option<usize> {
         if self.is_full_before(key) {
-            return false;
+            return None;
         }
         if self.keys.len() < self.ef {
             self.keys.push(key);
         }
         let at = if self.ef <= SHORT { self.shift_in(key) } else { self.search_in(key) };
-        let is_next = at <= self.cursor;
+        let behind = at.saturating_sub(self.cursor);
         self.cursor = self.cursor.min(at);
-        is_next
+        Some(behind)
     }
 
     /// Puts the key in its place and what is farther one place on; the last falls out. Steps from the end: of a short pool few keys move.
@@ -103,6 +103,13 @@ impl Pool {
             self.cursor += 1;
         }
         Some(self.keys[self.cursor].node())
+    }
+
+    /// The first `count` nodes that `expand` would give if none were added.
+    #[inline(always)]
+    pub(crate) fn next(&self, count: usize) -> impl Iterator<Item = u32> {
+        let left = self.keys.get(self.cursor..).unwrap_or_default().iter();
+        left.filter(|key| key.0 & EXPANDED == 0).take(count).map(|key| key.node())
     }
 
     /// True when `ef` nodes are held and all are nearer than `key`.

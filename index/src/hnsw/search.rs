@@ -233,7 +233,7 @@ impl Walk<'_> {
             scratch.visited.take_fresh(self.graph.neighbours(node, level), room, &mut scratch.ids);
             self.score(query, scratch);
             for (distance, id) in scratch.distances.iter().zip(&scratch.ids) {
-                if scratch.pool.insert(Key::new(*distance, *id)) {
+                if scratch.pool.insert(Key::new(*distance, *id)) == Some(0) {
                     self.prefetch_list(*id);
                 }
             }

@@ -30,6 +30,9 @@ const DOT: u8 = Metric::Dot as u8;
 /// Lines of rows that are asked for ahead of those that are compared: about as many as a core keeps under way.
 const LINES_AHEAD: usize = 36;
 
+/// Nodes whose lists are asked for ahead, of those that are next to expand.
+const LISTS_AHEAD: usize = 8;
+
 /// What is walked over, and with what.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WalkTask<'a> {
@@ -62,13 +65,6 @@ pub(crate) struct WalkState {
 pub(super) type WalkFn = unsafe fn(task: &WalkTask<'_>, ef: usize, state: &mut WalkState);
 
 impl WalkTask<'_> {
-    /// Lines that a packed row takes, in whatever form the rows are here: 128 dimensions each.
-    #[inline(always)]
-    fn blocks_of_dims<const F: u8>(&self) -> usize {
-        let lines = self.stride / CODE_ALIGN;
-        if F == PACKED { lines } else { lines.div_ceil(2) }
-    }
-
     /// # Panics
     ///
     /// When a section is not as long as the others say.
@@ -132,16 +128,16 @@ unsafe fn walk<C: CodeLanes, const M: u8, const F: u8, const B: usize>(task: &Wa
     fresh.resize(2 * task.degree + 1, 0);
     while let Some(node) = pool.expand() {
         let mut count = visited.take_fresh_into(neighbours(task, node), fresh);
-        // Rows of one line come faster than one list asks for them. As long as the pool fills, the next node would be a guess.
-        let goes_on = task.blocks_of_dims::<F>() == 1 && pool.keys().len() == ef;
-        if let Some(second) = if goes_on { pool.expand() } else { None } {
+        // Rows come faster than one list asks for them. As long as the pool fills, the next node would be a guess.
+        let is_full = pool.keys().len() == ef;
+        if let Some(second) = if is_full { pool.expand() } else { None } {
             count += visited.take_fresh_into(neighbours(task, second), &mut fresh[count..]);
         }
         for neighbour in &fresh[..count.min(ahead)] {
             prefetch_row::<B>(task, *neighbour);
         }
-        // Most often what comes after this node, unless a neighbour is nearer.
-        if let Some(next) = pool.peek() {
+        // Most often what comes after, unless a neighbour is nearer.
+        for next in pool.next(LISTS_AHEAD) {
             prefetch_list(task, next);
         }
         *visits += count;
@@ -173,7 +169,7 @@ fn rows_ahead<const B: usize>(task: &WalkTask<'_>) -> usize {
 #[inline(always)]
 fn take_in(task: &WalkTask<'_>, pool: &mut Pool, nodes: &[u32], distances: &[i32]) {
     for (node, distance) in nodes.iter().zip(distances) {
-        if pool.insert(Key::new(*distance, *node)) {
+        if pool.insert(Key::new(*distance, *node)).is_some_and(|behind| behind < LISTS_AHEAD) {
             prefetch_list(task, *node);
         }
     }
