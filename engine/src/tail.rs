@@ -17,7 +17,7 @@ use crate::log::record::{ROW_HAS_POINT, ROW_REPLACES, Record, SectionKind};
 use crate::log::sealed::payload_address;
 use crate::schema::Schema;
 use append_list::AppendList;
-use codes::{Chunk, Open};
+use codes::{Chunk, Open, Spaces};
 
 /// A row of the tail: the number of its record (rising through the collection's life in memory) and the row there.
 pub type TailPlace = (u32, u32);
@@ -215,18 +215,19 @@ pub struct Tail {
     chunks: AppendList<Arc<Chunk>>,
     /// The rows behind them; only the one writer takes it.
     open: Mutex<Open>,
+    spaces: Spaces,
 }
 
 impl Tail {
     /// Starts empty at a position.
     #[must_use]
     pub fn new(start: Lsn) -> Self {
-        Self::starting(start, 0, HashMap::new())
+        Self::starting(start, 0, HashMap::new(), Spaces::default())
     }
 
-    fn starting(start: Lsn, base: u32, newest: HashMap<PointId, TailPlace>) -> Self {
+    fn starting(start: Lsn, base: u32, newest: HashMap<PointId, TailPlace>, spaces: Spaces) -> Self {
         let open = Mutex::new(Open::at((base, 0)));
-        Tail { start, base, records: AppendList::new(), newest: RwLock::new(newest), chunks: AppendList::new(), open }
+        Tail { start, base, records: AppendList::new(), newest: RwLock::new(newest), chunks: AppendList::new(), open, spaces }
     }
 
     /// Gives the number that the next record will have.
@@ -291,7 +292,7 @@ impl Tail {
         let covered = (0..self.records.len()).take_while(|&index| self.records.get(index).is_some_and(|r| r.lsn() < start)).count();
         let base = self.base + covered as u32;
         let newest = self.newest.read().iter().filter(|(_, place)| place.0 >= base).map(|(id, place)| (*id, *place)).collect();
-        let rest = Tail::starting(start, base, newest);
+        let rest = Tail::starting(start, base, newest, self.spaces.same());
         for chunk in self.chunks().filter(|chunk| chunk.to > (base, 0)) {
             rest.chunks.push(chunk.without(base));
         }

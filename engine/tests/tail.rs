@@ -89,7 +89,7 @@ fn codes_give_the_answers_of_comparing_everything() {
             check(&version, numbers, &mut stream, &format!("{distance:?} {numbers:?}"));
             let (codes, rows) = (version.info().memory_bytes["tail codes"], version.tail_rows);
             let expected = if numbers == Numbers::U8 { 0.. } else { rows * DIM as u64 / 3.. };
-            assert!(expected.contains(&codes) && codes < rows * DIM as u64 * 3 / 2, "{codes} bytes of codes for {rows} rows");
+            assert!(expected.contains(&codes) && codes < rows * DIM as u64 * 5 / 3, "{codes} bytes of codes for {rows} rows");
         }
     }
 }
@@ -149,4 +149,44 @@ fn searches_beside_each_other_and_a_writer_agree_with_comparing_everything() {
             upsert(&collection, Numbers::F32, n * 90..n * 90 + 150, &mut stream);
         }
     });
+}
+
+/// Vectors as models make them: a few dimensions decide.
+fn uneven(stream: &mut Stream) -> Vec<f32> {
+    (0..64).map(|at| stream.gaussian() * if at % 8 == 0 { 8.0 } else { 1.0 }).collect()
+}
+
+#[test]
+fn in_a_large_collection_hardly_a_neighbour_is_missed_and_none_that_does_not_pass_is_found() {
+    let sim = SimWorld::new(6);
+    let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
+    for distance in [Distance::Cosine, Distance::Euclid, Distance::Manhattan] {
+        let schema = Schema { vectors: vec![VectorSchema::dense("", 64, distance, Numbers::F32)], fields: Vec::new() };
+        let name = format!("{distance:?}").to_lowercase();
+        database.create_collection(&name, &schema).unwrap();
+        let (collection, mut stream) = (database.collection(&name).unwrap(), Stream::new(15));
+        for first in (0..21_000).step_by(1000) {
+            let point = |id| Point { id: PointId::Number(id), vectors: vec![(String::new(), uneven(&mut stream))], payload: None };
+            let points: Vec<Point> = (first..first + 1000).map(point).collect();
+            collection.write(WriteOperation::Upsert(Batch::of_points(&schema, &points).unwrap())).unwrap();
+        }
+        let gone = (0..900).map(|n| PointId::Number(n * 23)).collect();
+        collection.write(WriteOperation::Delete(Selector::Ids(gone))).unwrap();
+        let version = collection.version();
+        let (mut found, mut wanted) = (0, 0);
+        for _ in 0..60 {
+            let query = uneven(&mut stream);
+            let exact = search(&version, &query, 10, Mode::Exact, None);
+            let by_signs = search(&version, &query, 10, Mode::Walk(1), None);
+            assert!(by_signs.iter().is_sorted_by_key(|hit| index::flat::TotalF32(if distance == Distance::Cosine {
+                -hit.score
+            } else {
+                hit.score
+            })));
+            assert!(by_signs.iter().all(|hit| matches!(hit.id, PointId::Number(id) if !id.is_multiple_of(23) || id >= 900 * 23)));
+            wanted += exact.len();
+            found += by_signs.iter().filter(|hit| exact.contains(hit)).count();
+        }
+        assert!(found * 200 >= wanted * 199, "{distance:?}: {found} of {wanted} neighbours");
+    }
 }

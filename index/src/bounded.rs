@@ -189,6 +189,31 @@ impl BoundedQuery<'_> {
         }
     }
 
+    /// As [`BoundedQuery::scan`] of some rows only.
+    ///
+    /// # Panics
+    /// When a row is not below the number of rows.
+    pub fn scan_rows(&self, kernels: &Kernels, rows: &[u32], mut bar: f32, visit: &mut dyn FnMut(u32, f32, f32) -> f32) {
+        let codes = self.codes;
+        let all = CodeRows::new(&codes.codes, code_stride(codes.dims));
+        let all = all.unwrap_or_else(|| unreachable!("whole rows of a valid stride"));
+        let mut distances = [0; BLOCK];
+        for rows in rows.chunks(BLOCK) {
+            let distances = &mut distances[..rows.len()];
+            match codes.metric {
+                Metric::Manhattan => kernels.code_sads(&self.code, all, rows, distances),
+                Metric::Dot | Metric::L2 => kernels.code_dots(&self.code, all, rows, distances),
+            }
+            for (row, distance) in rows.iter().zip(distances.iter()) {
+                let square = if codes.metric == Metric::L2 { codes.squares[*row as usize] } else { 0.0 };
+                let estimate = self.base + self.unit * *distance as f32 + square;
+                if estimate - self.error <= bar {
+                    bar = visit(*row, estimate - self.error, estimate + self.error);
+                }
+            }
+        }
+    }
+
     fn visit_near(&self, first: usize, estimates: &[f32], bar: &mut f32, visit: &mut dyn FnMut(u32, f32, f32) -> f32) {
         for (group, part) in estimates.chunks(16).enumerate() {
             // Once the bar is low, hardly a group has a row below it: one look at all of them costs little.

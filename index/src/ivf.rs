@@ -15,7 +15,6 @@ mod effort;
 mod encode;
 mod kmeans;
 mod layout;
-mod rotation;
 mod search;
 mod space;
 

@@ -10,7 +10,9 @@ pub mod flat;
 pub mod hnsw;
 pub mod ivf;
 pub mod metric;
+mod one_bit;
 pub mod recall;
+pub mod sieve;
 pub mod simd;
 #[cfg(test)]
 mod testing;
@@ -20,4 +22,5 @@ pub use codes::{CodeParams, CodeQuery, CodesBuf, CodesView, QueryCode};
 pub use filter::Bitmap;
 pub use flat::TopK;
 pub use metric::{Datatype, Metric};
+pub use sieve::{Sieve, SieveQuery, SieveSpace};
 pub use simd::{Isa, Kernels};

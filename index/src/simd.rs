@@ -294,7 +294,7 @@ impl Kernels {
     /// # Panics
     ///
     /// When the lengths of the table, the blocks and `out` do not fit each other.
-    pub(crate) fn bit_estimates(&self, query: &bits::BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+    pub(crate) fn bit_estimates(&self, query: &bits::BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [bits::BlockEstimates]) {
         bits::check(query, blocks, out);
         // SAFETY: a table is only handed out where its instruction set is available; lengths are checked above.
         unsafe { (self.bits)(query, blocks, base, out) }

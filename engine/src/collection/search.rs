@@ -15,7 +15,7 @@ use crate::schema::Distance;
 use crate::segment::{Hit, SearchContext, SearchScratch, Segment, Undecided, VectorPart, search_part, search_undecided};
 
 /// Collections up to this size are searched exactly unless a walk is asked for.
-const EXACT_POINTS_MAX: u64 = 20_000;
+pub(super) const EXACT_POINTS_MAX: u64 = 20_000;
 /// Candidates of a walk when nothing else is asked for.
 pub(super) const EF_DEFAULT: usize = 64;
 

@@ -1,13 +1,16 @@
 //! Nearest neighbours among the rows of the tail: codes rule out what cannot be near, the rest is compared exactly. The answers are
-//! those of comparing every vector.
+//! those of comparing every vector; in large collections signs leave out most rows before, and one in a thousand of the nearest may be missed.
 
+use std::sync::Arc;
+
+use index::bounded::BoundedQuery;
 use index::flat::TotalF32;
-use index::{Kernels, TopK};
+use index::{Kernels, Sieve, SieveQuery, SieveSpace, TopK};
 
 use super::filter::tail::TailFilter;
-use super::search::{Query, SearchRequest};
+use super::search::{EXACT_POINTS_MAX, Query, SearchRequest};
 use super::version::Version;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::PointId;
 use crate::segment::search::exact_distances;
 use crate::tail::codes::{self, ChunkCodes};
@@ -81,6 +84,34 @@ struct Candidate<'a> {
     row: u32,
 }
 
+/// What codes have found.
+struct Found<'a> {
+    /// A row that is farther than these is not among the nearest: so many others are nearer for sure.
+    nearest: TopK<()>,
+    candidates: Vec<Candidate<'a>>,
+    failed: Option<Error>,
+}
+
+/// The query for signs of rows.
+struct Signs {
+    /// Whether rows may be left out that are not ruled out.
+    may_miss: bool,
+    /// Made ready for the space of the chunk before; `None` inside: its numbers do not suit that.
+    query: Option<(Arc<SieveSpace>, Option<SieveQuery>)>,
+}
+
+impl Signs {
+    /// Gives the signs of a chunk with the query for them, if they may be used and can.
+    fn of<'s>(&'s mut self, chunk: &'s ChunkCodes, query: &[f32]) -> Option<(&'s SieveQuery, &'s Sieve)> {
+        let sieve = chunk.sieve.as_ref().filter(|_| self.may_miss)?;
+        let space = sieve.space();
+        if self.query.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, space)) {
+            self.query = Some((space.clone(), space.query(query)));
+        }
+        Some((self.query.as_ref()?.1.as_ref()?, sieve))
+    }
+}
+
 impl<'a> TailSearch<'a> {
     /// Compares the rows from one place up to another exactly.
     fn compare(&mut self, from: TailPlace, to: TailPlace) -> Result<()> {
@@ -123,38 +154,64 @@ impl<'a> TailSearch<'a> {
 
     /// Searches coded chunks; one whose codes give no bounds for this query is compared.
     fn by_codes(&mut self, coded: &[(&'a ChunkCodes, TailPlace, TailPlace)]) -> Result<()> {
-        // A row that is farther than this is not among the nearest: so many others are nearer for sure.
-        let mut nearest: TopK<()> = TopK::new(self.query.top);
-        let mut candidates: Vec<Candidate<'a>> = Vec::with_capacity(64);
+        let mut found = Found { nearest: TopK::new(self.query.top), candidates: Vec::with_capacity(64), failed: None };
+        let mut signs = Signs { may_miss: self.version.points > EXACT_POINTS_MAX, query: None };
         for (chunk, from, to) in coded {
-            let Some(query) = chunk.codes.query(&self.query.vector) else {
-                self.compare(*from, *to)?;
-                continue;
+            let bounded = match signs.of(chunk, &self.query.vector) {
+                Some((query, sieve)) => self.by_signs(chunk, query, sieve, &mut found),
+                None => chunk.codes.query(&self.query.vector).map(|query| {
+                    query.scan(self.kernels, self.bar(&found.nearest), &mut |row, low, high| {
+                        self.found(chunk, (row, low, high), &mut found)
+                    });
+                }),
             };
-            let mut failed = None;
-            query.scan(self.kernels, self.bar(&nearest), &mut |row, low, high| {
-                let (number, row) = chunk.places[row as usize];
-                let record = self.version.tail.record(number).expect("a version keeps the records of its tail");
-                match self.accepts(record, row) {
-                    Ok(true) => {
-                        nearest.push(high, ());
-                        candidates.push(Candidate { low, record, row });
-                    }
-                    Ok(false) => {}
-                    Err(error) => failed = Some(error),
-                }
-                if failed.is_some() { f32::NEG_INFINITY } else { self.bar(&nearest) }
-            });
-            if let Some(error) = failed {
+            if bounded.is_none() {
+                self.compare(*from, *to)?;
+            }
+            if let Some(error) = found.failed {
                 return Err(error);
             }
         }
-        let bar = self.bar(&nearest);
-        for candidate in candidates.iter().filter(|candidate| candidate.low <= bar) {
+        let bar = self.bar(&found.nearest);
+        for candidate in found.candidates.iter().filter(|candidate| candidate.low <= bar) {
             self.add(candidate.record, candidate.row);
         }
         self.flush();
         Ok(())
+    }
+
+    /// Searches the rows of a chunk that its signs do not leave out; `None` when codes give no bounds for this query.
+    fn by_signs(&self, chunk: &'a ChunkCodes, query: &SieveQuery, sieve: &Sieve, found: &mut Found<'a>) -> Option<()> {
+        // Made ready for the first row.
+        let mut bounded: Option<Option<BoundedQuery<'_>>> = None;
+        query.scan(self.kernels, sieve, self.bar(&found.nearest), &mut |rows| {
+            if let Some(query) = bounded.get_or_insert_with(|| chunk.codes.query(&self.query.vector)) {
+                query.scan_rows(self.kernels, rows, self.bar(&found.nearest), &mut |row, low, high| {
+                    self.found(chunk, (row, low, high), found)
+                });
+            }
+            self.bar_after(found)
+        });
+        bounded.is_none_or(|bounded| bounded.is_some()).then_some(())
+    }
+
+    /// Takes a row of a chunk with the bounds of its distance, if the search accepts it; gives the bar from there on.
+    fn found(&self, chunk: &ChunkCodes, (row, low, high): (u32, f32, f32), found: &mut Found<'a>) -> f32 {
+        let (number, row) = chunk.places[row as usize];
+        let record = self.version.tail.record(number).expect("a version keeps the records of its tail");
+        match self.accepts(record, row) {
+            Ok(true) => {
+                found.nearest.push(high, ());
+                found.candidates.push(Candidate { low, record, row });
+            }
+            Ok(false) => {}
+            Err(error) => found.failed = Some(error),
+        }
+        self.bar_after(found)
+    }
+
+    fn bar_after(&self, found: &Found<'_>) -> f32 {
+        if found.failed.is_some() { f32::NEG_INFINITY } else { self.bar(&found.nearest) }
     }
 
     /// Gives the distance that a row must not exceed: that of the last answer so far, or what the codes say of it.

@@ -1,9 +1,11 @@
 //! Codes of the tail: its rows in chunks, each coded by a search once it is full. Whoever writes only counts; nobody waits.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use index::BoundedCodes;
+use index::{BoundedCodes, Sieve, SieveSpace};
+use parking_lot::Mutex;
 
 use super::{Tail, TailPlace, TailRecord};
 use crate::segment::VectorPart;
@@ -16,6 +18,9 @@ const CHUNK_ROWS: usize = 4096;
 
 /// Below this many dimensions a vector is hardly longer than its code.
 const DIMS_MIN: usize = 32;
+
+/// Below this many dimensions signs say too little of a vector.
+const SIEVE_DIMS_MIN: usize = 64;
 
 /// Says whether vectors are searched by codes at all.
 pub fn are_worth_it(spec: &VectorPart) -> bool {
@@ -47,6 +52,8 @@ struct ChunkPart {
 pub struct ChunkCodes {
     /// The codes.
     pub codes: BoundedCodes,
+    /// Signs of the same rows, for searches that may miss a few; `None` where they would say too little.
+    pub sieve: Option<Sieve>,
     /// The row of the tail that each is of.
     pub places: Vec<TailPlace>,
 }
@@ -100,14 +107,46 @@ impl Chunk {
             vectors = normalised.chunks_exact(spec.bytes_for_codes()).collect();
         }
         let codes = BoundedCodes::new(spec.metric, spec.datatype_of_codes(), spec.dim, &vectors)?;
-        Some(ChunkCodes { codes, places })
+        places.shrink_to_fit();
+        let sieve = if spec.dim < SIEVE_DIMS_MIN { None } else { tail.spaces.sieve(part, spec, &vectors) };
+        Some(ChunkCodes { codes, sieve, places })
     }
 
     /// Gives the bytes of memory that codes take.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let coded = self.parts.iter().filter_map(|part| part.codes.get()?.as_ref());
-        coded.map(|coded| (coded.codes.memory_bytes() + coded.places.capacity() * size_of::<TailPlace>()) as u64).sum()
+        coded.map(|coded| coded.memory_bytes() as u64).sum()
+    }
+}
+
+impl ChunkCodes {
+    fn memory_bytes(&self) -> usize {
+        let sieve = self.sieve.as_ref().map_or(0, Sieve::memory_bytes);
+        self.codes.memory_bytes() + sieve + self.places.capacity() * size_of::<TailPlace>()
+    }
+}
+
+/// The spaces that signs of the tail's rows are in, by part: the same for as many chunks as it suits.
+#[derive(Debug, Default)]
+pub(super) struct Spaces(Mutex<BTreeMap<usize, Arc<SieveSpace>>>);
+
+impl Spaces {
+    /// Takes the signs of rows in the space of those before, or in their own when they lie elsewhere.
+    fn sieve(&self, part: usize, spec: &VectorPart, vectors: &[&[u8]]) -> Option<Sieve> {
+        let datatype = spec.datatype_of_codes();
+        let shared = self.0.lock().get(&part).cloned();
+        if let Some(sieve) = shared.and_then(|space| Sieve::new(&space, datatype, vectors)) {
+            return Some(sieve);
+        }
+        let own = Arc::new(SieveSpace::new(spec.metric, datatype, spec.dim, vectors)?);
+        self.0.lock().insert(part, own.clone());
+        Sieve::new(&own, datatype, vectors)
+    }
+
+    /// Gives the same spaces, for what is left of a tail.
+    pub(super) fn same(&self) -> Spaces {
+        Spaces(Mutex::new(self.0.lock().clone()))
     }
 }
 

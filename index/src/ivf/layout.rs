@@ -26,11 +26,11 @@
 
 use super::encode::NO_KEY;
 use super::kmeans::Centres;
-use super::rotation::{Rotation, padded};
 use super::space::Space;
 use crate::codes::LayoutError;
 use crate::hnsw::MAX_NODES;
 use crate::metric::MAX_DIMS;
+use crate::one_bit::rotation::{Rotation, padded};
 use crate::simd::CodeRows;
 use crate::simd::bits::{BLOCK_ROWS, block_len, signs_len};
 use std::ops::Range;

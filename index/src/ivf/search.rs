@@ -1,11 +1,11 @@
 //! Searching: the nearest lists by their centres, the best of their rows by estimate.
 
 use super::effort::Effort;
-use super::encode::term_unit;
 use super::layout::ListsView;
-use super::space::to_code;
+use crate::one_bit::rows::term_unit;
+use crate::one_bit::table::{fill_table, to_code};
 use crate::simd::Kernels;
-use crate::simd::bits::{BLOCK_ROWS, BitQuery};
+use crate::simd::bits::{BLOCK_ROWS, BitQuery, BlockEstimates};
 
 /// Blocks that are estimated at once.
 const BLOCKS_AT_ONCE: usize = 16;
@@ -22,7 +22,7 @@ pub struct Scratch {
     dots: Vec<i32>,
     /// Order and number of each list.
     order: Vec<u64>,
-    estimates: Vec<f32>,
+    estimates: Vec<BlockEstimates>,
     /// Order and key of each row that is kept.
     kept: Vec<u64>,
     keys: Vec<u32>,
@@ -162,18 +162,22 @@ impl Ready {
         let query = BitQuery { table: &scratch.table, zero: self.zero, factor: self.factor, term_unit: self.term_unit };
         scratch.visits += places.len();
         let blocks = places.start / BLOCK_ROWS..places.end.div_ceil(BLOCK_ROWS);
-        scratch.estimates.resize(BLOCKS_AT_ONCE * BLOCK_ROWS, 0.0);
+        scratch.estimates.resize(BLOCKS_AT_ONCE, BlockEstimates::NONE);
         for first in blocks.clone().step_by(BLOCKS_AT_ONCE) {
             let end = blocks.end.min(first + BLOCKS_AT_ONCE);
-            let estimates = &mut scratch.estimates[..(end - first) * BLOCK_ROWS];
+            let estimates = &mut scratch.estimates[..end - first];
             kernels.bit_estimates(&query, lists.blocks(first..end), base, estimates);
-            let from = first * BLOCK_ROWS;
-            let own = places.start.max(from) - from..places.end.min(end * BLOCK_ROWS) - from;
-            for (place, estimate) in (from + own.start..).zip(&estimates[own]) {
-                if *estimate <= keep.worst {
-                    let key = lists.key(place);
-                    if key < lists.key_bound() && accept(key) {
-                        keep.push(*estimate, key, &mut scratch.kept);
+            for (from, block) in (first..).map(|block| block * BLOCK_ROWS).zip(estimates) {
+                if block.nearest > keep.worst {
+                    continue;
+                }
+                let own = places.start.max(from) - from..places.end.min(from + BLOCK_ROWS) - from;
+                for (place, estimate) in (from + own.start..).zip(&block.rows[own]) {
+                    if *estimate <= keep.worst {
+                        let key = lists.key(place);
+                        if key < lists.key_bound() && accept(key) {
+                            keep.push(*estimate, key, &mut scratch.kept);
+                        }
                     }
                 }
             }
@@ -221,26 +225,4 @@ fn ordered(estimate: f32, number: u32) -> u64 {
 fn estimate_of(ordered: u64) -> f32 {
     let order = (ordered >> 32) as u32;
     f32::from_bits(if order >> 31 == 1 { order & !(1 << 31) } else { !order })
-}
-
-/// Fills the table of what each pattern of four signs is worth, 128 standing for zero; gives the worth of 1.
-fn fill_table(query: &[f32], table: &mut Vec<u8>) -> f32 {
-    let groups = query.as_chunks::<4>().0;
-    let reach = groups.iter().map(|group| group.iter().map(|value| value.abs()).sum::<f32>()).fold(0.0_f32, f32::max);
-    let unit = if reach > 0.0 { reach / 127.0 } else { 1.0 };
-    table.clear();
-    table.reserve(query.len() * 4);
-    for group in groups {
-        let mut sums = [0.0_f32; 16];
-        sums[0] = -(group[0] + group[1] + group[2] + group[3]) / unit;
-        for (bit, value) in group.iter().enumerate() {
-            let twice = 2.0 * value / unit;
-            let half = 1 << bit;
-            for pattern in 0..half {
-                sums[half + pattern] = sums[pattern] + twice;
-            }
-        }
-        table.extend_from_slice(&sums.map(to_code));
-    }
-    unit
 }

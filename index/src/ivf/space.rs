@@ -1,8 +1,8 @@
 //! The space that lists live in: centred, scaled and rotated, so that a centre fits a byte a dimension.
 
-use super::rotation::Rotation;
 use crate::codes::CodesView;
 use crate::metric::Metric;
+use crate::one_bit::rotation::Rotation;
 
 /// Largest absolute value of a dimension of a centre.
 pub(super) const REACH: f32 = 127.0;
@@ -78,20 +78,4 @@ impl Space {
 /// A finite value that is not too large; NaN gives 0.
 fn cut(value: f32) -> f32 {
     if value.is_nan() { 0.0 } else { value.clamp(-VALUE_MAX, VALUE_MAX) }
-}
-
-/// Sums products in eight lanes that are folded at the end: one order on every machine, and fast without its instructions.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
-}
-
-/// The whole number in a byte that is nearest, as the code byte of a centre or query: 128 stands for zero.
-pub(super) fn to_code(value: f32) -> u8 {
-    (value + 128.5).clamp(1.0, 255.0) as u8
 }

@@ -59,11 +59,25 @@ pub struct BitQuery<'a> {
     pub term_unit: f32,
 }
 
+/// Estimates of the rows of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockEstimates {
+    /// One a row.
+    pub(crate) rows: [f32; BLOCK_ROWS],
+    /// The nearest of them: most often it says that none of them matters.
+    pub(crate) nearest: f32,
+}
+
+impl BlockEstimates {
+    /// Of no rows yet.
+    pub(crate) const NONE: BlockEstimates = BlockEstimates { rows: [f32::INFINITY; BLOCK_ROWS], nearest: f32::INFINITY };
+}
+
 /// Estimates the rows of whole blocks; the caller has checked the lengths and the instruction set.
-pub(super) type BitsFn = unsafe fn(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]);
+pub(super) type BitsFn = unsafe fn(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [BlockEstimates]);
 
 /// Panics unless the lengths fit each other.
-pub(super) fn check(query: &BitQuery<'_>, blocks: &[u8], out: &[f32]) {
+pub(super) fn check(query: &BitQuery<'_>, blocks: &[u8], out: &[BlockEstimates]) {
     let dims = query.table.len() / 4;
     assert!(
         dims > 0 && dims <= MAX_DIMS && dims.is_multiple_of(64) && query.table.len().is_multiple_of(4),
@@ -71,7 +85,7 @@ pub(super) fn check(query: &BitQuery<'_>, blocks: &[u8], out: &[f32]) {
         query.table.len()
     );
     assert!(blocks.len().is_multiple_of(block_len(dims)), "blocks of {} bytes", block_len(dims));
-    assert_eq!(blocks.len() / block_len(dims) * BLOCK_ROWS, out.len(), "one estimate a row");
+    assert_eq!(blocks.len() / block_len(dims), out.len(), "estimates of each block");
 }
 
 /// Sums over the groups of a block in the registers of one instruction set.
@@ -102,10 +116,9 @@ const STEPS_MAX: usize = 256;
 ///
 /// The instruction set of `L` is available, and the lengths are those that [`check`] asks for.
 #[inline(always)]
-pub(super) unsafe fn estimate<L: BitLanes>(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+pub(super) unsafe fn estimate<L: BitLanes>(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [BlockEstimates]) {
     let signs = query.table.len();
-    let (outs, _) = out.as_chunks_mut::<BLOCK_ROWS>();
-    for (block, out) in blocks.chunks_exact(signs + BLOCK_TAIL).zip(outs) {
+    for (block, out) in blocks.chunks_exact(signs + BLOCK_TAIL).zip(out) {
         let mut sums = [0_i32; BLOCK_ROWS];
         let mut start = 0;
         while start < signs {
@@ -127,15 +140,25 @@ pub(super) unsafe fn estimate<L: BitLanes>(query: &BitQuery<'_>, blocks: &[u8], 
 
 /// The estimates of a block from its sums; plain Rust, compiled for each instruction set.
 #[inline(always)]
-fn combine(query: &BitQuery<'_>, sums: &[i32; BLOCK_ROWS], tail: &[u8], base: f32, out: &mut [f32; BLOCK_ROWS]) {
+fn combine(query: &BitQuery<'_>, sums: &[i32; BLOCK_ROWS], tail: &[u8], base: f32, out: &mut BlockEstimates) {
     let (scales, rest) = tail.split_at(SCALES_LEN);
     let scales = scales.as_chunks::<2>().0;
     let terms = rest[..TERMS_LEN].as_chunks::<2>().0;
     for lane in 0..BLOCK_ROWS {
         let term = half_bits(terms[lane]) * HALF_UNIT * query.term_unit + base;
         let scale = half_bits(scales[lane]) * HALF_UNIT * query.factor;
-        out[lane] = term - scale * (sums[lane] - query.zero) as f32;
+        out.rows[lane] = term - scale * (sums[lane] - query.zero) as f32;
     }
+    let mut nearest = out.rows;
+    let mut half = BLOCK_ROWS / 2;
+    while half > 0 {
+        let (low, high) = nearest[..2 * half].split_at_mut(half);
+        for lane in 0..half {
+            low[lane] = if high[lane] < low[lane] { high[lane] } else { low[lane] };
+        }
+        half /= 2;
+    }
+    out.nearest = nearest[0];
 }
 
 /// The bits of a half as a float that is too small by [`HALF_UNIT`]: exact, also below the smallest normal half.

@@ -1,14 +1,14 @@
 //! Estimates from 1-bit codes with AVX-512: four groups a step.
 #![expect(unsafe_code, reason = "intrinsics")]
 
-use super::{BLOCK_ROWS, BitLanes, BitQuery};
+use super::{BLOCK_ROWS, BitLanes, BitQuery, BlockEstimates};
 use std::arch::x86_64::*;
 
 /// # Safety
 ///
 /// AVX-512 F, BW and VL are available; the lengths are those that [`super::check`] asks for.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [BlockEstimates]) {
     // SAFETY: the caller's promises are the same.
     unsafe { super::estimate::<Sums>(query, blocks, base, out) }
 }

@@ -1,7 +1,7 @@
 //! Estimates from 1-bit codes with NEON: one group a step.
 #![expect(unsafe_code, reason = "intrinsics")]
 
-use super::{BLOCK_ROWS, BitLanes, BitQuery};
+use super::{BLOCK_ROWS, BitLanes, BitQuery, BlockEstimates};
 #[cfg(not(target_arch = "aarch64"))]
 use crate::simd::neon_emulated::*;
 #[cfg(target_arch = "aarch64")]
@@ -11,7 +11,7 @@ use std::arch::aarch64::*;
 ///
 /// The lengths are those that [`super::check`] asks for.
 #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
-pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [BlockEstimates]) {
     // SAFETY: NEON is part of this target; the lengths are the caller's promise.
     unsafe { super::estimate::<Sums>(query, blocks, base, out) }
 }

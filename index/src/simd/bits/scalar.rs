@@ -1,12 +1,12 @@
 //! Estimates from 1-bit codes in plain Rust: run everywhere, and say what the others must compute.
 #![expect(unsafe_code, reason = "implements the traits of the kernels, whose loads are raw")]
 
-use super::{BLOCK_ROWS, BitLanes, BitQuery};
+use super::{BLOCK_ROWS, BitLanes, BitQuery, BlockEstimates};
 
 /// # Safety
 ///
 /// The lengths are those that [`super::check`] asks for.
-pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [f32]) {
+pub(in crate::simd) unsafe fn estimate(query: &BitQuery<'_>, blocks: &[u8], base: f32, out: &mut [BlockEstimates]) {
     // SAFETY: plain Rust runs everywhere; the lengths are the caller's promise.
     unsafe { super::estimate::<Sums>(query, blocks, base, out) }
 }

@@ -7,20 +7,20 @@ const ROUNDS: usize = 4;
 
 /// A rotation of vectors padded with zeros to a multiple of 64 dimensions.
 #[derive(Clone, Debug)]
-pub(super) struct Rotation {
+pub(crate) struct Rotation {
     dims: usize,
     /// One factor, 1 or -1, a round and dimension.
     flips: Vec<f32>,
 }
 
 /// Dimensions after padding.
-pub(super) fn padded(dims: usize) -> usize {
+pub(crate) fn padded(dims: usize) -> usize {
     dims.next_multiple_of(64)
 }
 
 impl Rotation {
     /// The rotation of a seed for vectors of `dims` dimensions.
-    pub(super) fn new(seed: u64, dims: usize) -> Self {
+    pub(crate) fn new(seed: u64, dims: usize) -> Self {
         let dims = padded(dims);
         let mut draw = Draw(seed);
         let mut flips = Vec::with_capacity(ROUNDS * dims);
@@ -32,12 +32,12 @@ impl Rotation {
     }
 
     /// Dimensions after padding.
-    pub(super) fn dims(&self) -> usize {
+    pub(crate) fn dims(&self) -> usize {
         self.dims
     }
 
     /// Rotates a padded vector in place; its length stays what it is.
-    pub(super) fn apply(&self, vector: &mut [f32]) {
+    pub(crate) fn apply(&self, vector: &mut [f32]) {
         assert_eq!(vector.len(), self.dims, "a padded vector");
         let power = 1 << self.dims.ilog2();
         let scale = 1.0 / (power as f32).sqrt();
@@ -81,17 +81,17 @@ fn turn_halves(vector: &mut [f32]) {
 }
 
 /// A stream of numbers that one seed decides (splitmix64).
-pub(super) struct Draw(pub(super) u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 }
 
 /// Spreads one number over 64 bits (the finaliser of splitmix64).
-pub(super) fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
