@@ -28,6 +28,9 @@ const STRAY: f32 = 2.0;
 /// Numbers beyond this are left to others: their squares, and sums of those, must be floats.
 const LARGEST: f32 = 1e15;
 
+/// Entries that the length of a query may be: a usual one is a few thousand at most.
+const ENTRIES_MAX: f32 = 1e6;
+
 /// Where rows are looked at from: a rotation, the mean of some rows, and their usual deviation as the unit. Sets of rows share one, so
 /// that a query is made ready once for all.
 #[derive(Debug)]
@@ -117,9 +120,10 @@ impl SieveSpace {
         let (of_table, base) = if self.is_dot { (&placed, -along) } else { (&centred, square) };
         let mut table = Vec::new();
         let entry = fill_table(of_table, &mut table);
-        // NaN compares as false.
-        let fits = square < LARGEST && base.abs() < LARGEST && entry.is_normal();
-        fits.then(|| SieveQuery { space: self.clone(), table, entry, base, length: square.sqrt() })
+        let length = square.sqrt();
+        // NaN compares as false. Sums are 32 bits: a query that is tiny beside the origin has entries that its margin does not fit.
+        let fits = square < LARGEST && base.abs() < LARGEST && entry.is_normal() && length / entry < ENTRIES_MAX;
+        fits.then(|| SieveQuery { space: self.clone(), table, entry, base, length })
     }
 }
 

@@ -22,6 +22,9 @@ const BATCH: usize = 256;
 /// Chunks that one search codes: a command that searches once hardly notices, and a server is through with a full tail in a few searches.
 const CODED_PER_SEARCH: usize = 16;
 
+/// Below this many rows their codes are read as fast as a query is made ready for their signs.
+const SIEVE_ROWS_MIN: usize = 1024;
+
 impl Version {
     pub(super) fn search_tail(&self, kernels: &Kernels, request: &SearchRequest<'_>, query: &Query, top: &mut TopK<PointId>) -> Result<()> {
         let filter = request.filter.map(|filter| TailFilter::new(self, filter));
@@ -155,7 +158,8 @@ impl<'a> TailSearch<'a> {
     /// Searches coded chunks; one whose codes give no bounds for this query is compared.
     fn by_codes(&mut self, coded: &[(&'a ChunkCodes, TailPlace, TailPlace)]) -> Result<()> {
         let mut found = Found { nearest: TopK::new(self.query.top), candidates: Vec::with_capacity(64), failed: None };
-        let mut signs = Signs { may_miss: self.version.points > EXACT_POINTS_MAX, query: None };
+        let rows: usize = coded.iter().map(|(chunk, _, _)| chunk.places.len()).sum();
+        let mut signs = Signs { may_miss: rows >= SIEVE_ROWS_MIN && self.version.points > EXACT_POINTS_MAX, query: None };
         for (chunk, from, to) in coded {
             let bounded = match signs.of(chunk, &self.query.vector) {
                 Some((query, sieve)) => self.by_signs(chunk, query, sieve, &mut found),

@@ -182,3 +182,23 @@ fn what_signs_say_nothing_of_has_no_space_and_no_query() {
     }
     assert!(space.query(&[0.0; 64]).is_some(), "zeros are a query like any other");
 }
+
+#[test]
+fn a_query_that_is_tiny_beside_the_rows_is_refused_or_answered() {
+    let mut case = Case::new(Metric::Dot, Datatype::F32, 1, 64, 300);
+    let (sieve, query) = (case.sieve().unwrap(), case.query());
+    for exponent in -40..3 {
+        let tiny: Vec<f32> = query.iter().map(|value| value * 10.0_f32.powi(exponent)).collect();
+        let (distances, sorted) = case.exact(&tiny);
+        let Some(ready) = sieve.space().query(&tiny) else { continue };
+        for kernels in Kernels::available() {
+            let mut found = Vec::new();
+            ready.scan(kernels, &sieve, sorted[19], &mut |rows| {
+                found.extend_from_slice(rows);
+                sorted[19]
+            });
+            let missed = (0..300).filter(|row| distances[*row as usize] <= sorted[19] && !found.contains(row)).count();
+            assert!(missed <= 1, "times 10^{exponent}, {}: {missed} of 20 left out", kernels.name());
+        }
+    }
+}
