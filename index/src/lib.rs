@@ -5,6 +5,7 @@
 
 pub mod bounded;
 pub mod codes;
+mod draw;
 pub mod filter;
 pub mod flat;
 pub mod hnsw;

@@ -1,19 +1,17 @@
 //! Seeded data for the tests of this crate.
 
-/// A stream of numbers that one seed decides (splitmix64).
-pub(crate) struct Stream(u64);
+use crate::draw::Draw;
+
+/// A stream of numbers that one seed decides.
+pub(crate) struct Stream(Draw);
 
 impl Stream {
     pub(crate) fn new(seed: u64) -> Self {
-        Stream(seed)
+        Stream(Draw(seed))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next()
     }
 
     /// Uniform in 0..1.

@@ -1,5 +1,5 @@
 //! Nearest neighbours among the rows of the tail: codes rule out what cannot be near, the rest is compared exactly. The answers are
-//! those of comparing every vector; in large collections signs leave out most rows before, and one in a thousand of the nearest may be missed.
+//! those of comparing every vector; in large collections signs leave out most rows before, and one in 740 of those as near as the last answer may be missed.
 
 use std::sync::Arc;
 

@@ -98,7 +98,7 @@ impl Pool {
 
     /// The node that `expand` would give.
     #[inline(always)]
-    pub(crate) fn peek(&mut self) -> Option<u32> {
+    fn peek(&mut self) -> Option<u32> {
         while self.keys.get(self.cursor)?.0 & EXPANDED != 0 {
             self.cursor += 1;
         }

@@ -1,17 +1,19 @@
 //! Levels and the order of insertion: integers from the seed, so that no logarithm of a machine's own
 //! library decides the shape of a graph.
 
+use crate::draw::Draw;
+
 /// Highest level a node can be on.
 pub(super) const MAX_LEVEL: u8 = 15;
 
 /// The level of `node`: each next level holds one in `m` of the nodes of the level below.
 pub(super) fn of_node(seed: u64, node: u32, m: u32) -> u8 {
     let threshold = u64::MAX / u64::from(m);
-    let mut draw = mix(seed ^ mix(u64::from(node)));
+    let mut draw = spread(seed ^ spread(u64::from(node)));
     let mut level = 0;
     while level < MAX_LEVEL && draw < threshold {
         level += 1;
-        draw = mix(draw);
+        draw = spread(draw);
     }
     level
 }
@@ -20,15 +22,12 @@ pub(super) fn of_node(seed: u64, node: u32, m: u32) -> u8 {
 /// before the many nodes of the lowest, and at random within a level, so that every prefix is a fair
 /// sample of the data.
 pub(super) fn sort_for_insertion(seed: u64, levels: &[u8], nodes: &mut [u32]) {
-    nodes.sort_by_cached_key(|node| (u8::MAX - levels[*node as usize], mix(mix(seed) ^ u64::from(*node)), *node));
+    nodes.sort_by_cached_key(|node| (u8::MAX - levels[*node as usize], spread(spread(seed) ^ u64::from(*node)), *node));
 }
 
-/// Spreads one number over 64 bits (the finaliser of splitmix64).
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
+/// The first number of the stream that a number decides.
+fn spread(value: u64) -> u64 {
+    Draw(value).next()
 }
 
 #[cfg(test)]

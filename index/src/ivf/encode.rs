@@ -28,7 +28,7 @@ impl<'a> Encoder<'a> {
     pub(super) fn put(&mut self, list: u32, row: &mut [f32], key: u32, lane: usize, block: &mut [u8]) {
         self.turn_to(list);
         row.iter_mut().zip(&self.centre).for_each(|(value, centre)| *value -= centre);
-        let _ = rows::put(row, &self.anchor, self.space.dot, lane, block);
+        rows::put(row, &self.anchor, self.space.dot, lane, block);
         put_key(&mut block[signs_len(row.len())..], lane, key);
     }
 

@@ -1,8 +1,8 @@
 //! Centres learnt from a sample: rounds of assigning rows and averaging them, in whole numbers.
 
 use super::build::in_parallel;
+use crate::draw::mix;
 use crate::hnsw::{BuildError, Executor};
-use crate::one_bit::rotation::mix;
 use crate::simd::{CodeRows, Kernels};
 
 /// Rounds: later ones hardly move the centres.

@@ -3,6 +3,8 @@
 //! Four rounds, each: flip signs by the seed, transform a block (Walsh-Hadamard) whose length is the largest power of two,
 //! at the beginning and at the end in turn, then turn each dimension of the first half with one of the second by 45 degrees.
 
+use crate::draw::Draw;
+
 const ROUNDS: usize = 4;
 
 /// A rotation of vectors padded with zeros to a multiple of 64 dimensions.
@@ -78,23 +80,6 @@ fn turn_halves(vector: &mut [f32]) {
     for (a, b) in left.iter_mut().zip(right) {
         (*a, *b) = ((*a + *b) * std::f32::consts::FRAC_1_SQRT_2, (*a - *b) * std::f32::consts::FRAC_1_SQRT_2);
     }
-}
-
-/// A stream of numbers that one seed decides (splitmix64).
-pub(crate) struct Draw(pub(crate) u64);
-
-impl Draw {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-}
-
-/// Spreads one number over 64 bits (the finaliser of splitmix64).
-pub(crate) fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]
