@@ -31,7 +31,7 @@ const DOT: u8 = Metric::Dot as u8;
 const LINES_AHEAD: usize = 36;
 
 /// Nodes whose lists are asked for ahead, of those that are next to expand.
-const LISTS_AHEAD: usize = 8;
+const LISTS_AHEAD: usize = 3;
 
 /// What is walked over, and with what.
 #[derive(Clone, Copy, Debug)]
