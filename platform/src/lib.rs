@@ -1,11 +1,13 @@
 //! The outside world behind one door each, and a simulated twin of every door.
 //!
 //! Files ([`fs`]), memory ([`memory`]), time ([`clock`]), randomness ([`random`]), the process and its surroundings
-//! ([`process`]) and object stores ([`object_store`]). Everything above takes a [`World`], so the
+//! ([`process`]), object stores ([`object_store`]) and, with the feature `http`, the network. Everything above takes a [`World`], so the
 //! same code runs on a real machine and inside a simulation ([`sim`]) in which one seed is one run.
 
 pub mod clock;
 pub mod fs;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod memory;
 pub mod object_store;
 pub mod process;
