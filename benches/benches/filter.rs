@@ -66,7 +66,7 @@ fn collection(values: &[Vec<f32>]) -> (Database, Collection) {
     let database = Database::open(&world, Path::new("/data"), DatabaseOptions::default()).expect("an empty disk");
     let vectors = vec![VectorSchema::dense("", values[0].len() as u32, Distance::Euclid, Numbers::F32)];
     let fields = vec![FieldSchema { name: "n".to_owned(), field_type: FieldType::Integer }];
-    database.create_collection("c", &Schema { vectors, fields }).expect("a new name");
+    database.create_collection("c", &Schema { vectors, fields, ..Schema::default() }).expect("a new name");
     let collection = database.collection("c").expect("it exists");
     let ids: Vec<usize> = (0..values.len()).collect();
     for ids in ids.chunks(5_000) {

@@ -98,7 +98,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let sim = SimWorld::new(1);
     let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).expect("an empty disk");
-    let schema = Schema { vectors: vec![VectorSchema::dense("", DIMS as u32, Distance::Cosine, Numbers::F32)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", DIMS as u32, Distance::Cosine, Numbers::F32)], ..Schema::default() };
     database.create_collection("c", &schema).expect("a new name");
     let collection = database.collection("c").expect("the new collection");
     let (rows, queries) = (vectors(0, ROWS, DIMS), vectors(1, QUERIES, DIMS));

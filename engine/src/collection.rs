@@ -36,7 +36,7 @@ pub use indexer::{Progress, Step};
 pub use info::{CollectionInfo, IndexInfo};
 pub use lazy::{LazyMarker, RangeSources};
 pub use open::OpenOptions;
-pub use read::PointView;
+pub use read::{FacetValue, FieldOrder, PointView};
 pub use search::{Mode, SearchHit, SearchRequest};
 pub use snapshot::Snapshot;
 pub use version::Version;

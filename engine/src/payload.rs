@@ -15,4 +15,5 @@ pub mod value;
 pub use field_index::{FieldIndex, FieldIndexBuilder, FieldType};
 pub use filter::{Bounds, Candidates, Condition, Filter, Lookup, plan};
 pub use json::{Limits, PAYLOAD_BYTES_MAX, merge, minify_checked};
+pub use number::Number;
 pub use path::FieldPath;

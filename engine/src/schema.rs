@@ -6,8 +6,11 @@ mod index_params;
 pub use config::{IndexConfig, VectorConfig};
 pub use index_params::{IndexKind, IndexParams, Memory};
 
+use std::collections::BTreeMap;
+
 use index::{Datatype, Metric};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::field_index::FieldType;
@@ -18,6 +21,8 @@ pub const DIM_MAX: u32 = 16_384;
 pub const VECTORS_MAX: usize = 64;
 /// Most indexed payload fields of a collection.
 pub const FIELDS_MAX: usize = 256;
+/// Most bytes of what clients said about a collection that is kept for them.
+pub const SETTINGS_BYTES_MAX: usize = 256 << 10;
 /// Longest name of a vector, field, collection or alias, in bytes.
 pub const NAME_LEN_MAX: usize = 255;
 
@@ -129,13 +134,16 @@ pub struct FieldSchema {
 }
 
 /// The schema of a collection; part i of a row is `vectors[i - 1]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
     /// Named vectors, in the order of their parts.
     pub vectors: Vec<VectorSchema>,
     /// Indexed payload fields.
     #[serde(default)]
     pub fields: Vec<FieldSchema>,
+    /// What clients said about the collection that the engine keeps, shows again and does not act on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, Value>,
 }
 
 impl Schema {
@@ -184,6 +192,11 @@ impl Schema {
         }
         if self.fields.len() > FIELDS_MAX {
             return Err(Error::invalid("too many indexed fields").with_expected(format!("at most {FIELDS_MAX}"), self.fields.len()));
+        }
+        let settings_bytes = if self.settings.is_empty() { 0 } else { self.to_json().len() };
+        if settings_bytes > SETTINGS_BYTES_MAX {
+            return Err(Error::invalid("the settings of the collection are too long")
+                .with_expected(format!("at most {SETTINGS_BYTES_MAX} bytes"), settings_bytes));
         }
         for (at, vector) in self.vectors.iter().enumerate() {
             if vector.kind != "dense" {
@@ -266,7 +279,7 @@ mod tests {
     use super::*;
 
     fn sample() -> Schema {
-        Schema { vectors: vec![VectorSchema::dense("", 4, Distance::Cosine, Numbers::F32)], fields: Vec::new() }
+        Schema { vectors: vec![VectorSchema::dense("", 4, Distance::Cosine, Numbers::F32)], ..Schema::default() }
     }
 
     #[test]

@@ -25,7 +25,7 @@ const DIM: usize = 64;
 type Model = BTreeMap<u64, u64>;
 
 fn schema() -> Schema {
-    Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], fields: Vec::new() }
+    Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], ..Schema::default() }
 }
 
 fn vector(id: u64, version: u64) -> Vec<f32> {
@@ -387,7 +387,7 @@ fn the_background_comes_to_rest_whatever_was_written() {
         let dims = [1, 8, 300];
         let vectors = ["one", "other"].iter().zip(&dims[stream.below(2) as usize..]);
         let vectors = vectors.map(|(name, &dim)| VectorSchema::dense(name, dim, Distance::Euclid, Numbers::F32)).collect();
-        database.create_collection("c", &Schema { vectors, fields: Vec::new() }).unwrap();
+        database.create_collection("c", &Schema { vectors, ..Schema::default() }).unwrap();
         let collection = database.collection("c").unwrap();
         let mut expected = BTreeMap::new();
         for round in 0..60 {

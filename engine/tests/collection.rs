@@ -20,7 +20,7 @@ use platform::sim::SimWorld;
 const DATA: &str = "/data";
 
 fn schema() -> Schema {
-    Schema { vectors: vec![VectorSchema::dense("", 16, Distance::Cosine, Numbers::F32)], fields: Vec::new() }
+    Schema { vectors: vec![VectorSchema::dense("", 16, Distance::Cosine, Numbers::F32)], ..Schema::default() }
 }
 
 fn point(id: u64, stream: &mut Stream) -> Point {
@@ -197,7 +197,7 @@ fn payload_changes_and_vector_changes_leave_each_other_alone() {
     let sim = SimWorld::new(4);
     let database = database(&sim);
     let named = |name: &str| VectorSchema::dense(name, 16, Distance::Euclid, Numbers::F32);
-    database.create_collection("c", &Schema { vectors: vec![named("a"), named("b")], fields: Vec::new() }).unwrap();
+    database.create_collection("c", &Schema { vectors: vec![named("a"), named("b")], ..Schema::default() }).unwrap();
     let collection = database.collection("c").unwrap();
     let schema = collection.version().schema.clone();
     let both = |id: u64, x: f32| Point {

@@ -23,7 +23,7 @@ fn opened(sim: &SimWorld) -> Database {
 
 /// A collection of `rows` points, all of them in graphs.
 fn filled(seed: u64, database: &Database, rows: u64) -> Collection {
-    let schema = Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], ..Schema::default() };
     database.create_collection("c", &schema).unwrap();
     let collection = database.collection("c").unwrap();
     let mut stream = Stream::new(seed);

@@ -43,7 +43,7 @@ impl Bench {
         let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
         let field = |name: &str| FieldSchema { name: name.to_owned(), field_type: FieldType::Integer };
         let vectors = vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)];
-        database.create_collection("c", &Schema { vectors, fields: vec![field("u"), field("cluster")] }).unwrap();
+        database.create_collection("c", &Schema { vectors, fields: vec![field("u"), field("cluster")], ..Schema::default() }).unwrap();
         let collection = database.collection("c").unwrap();
         let mut stream = Stream::new(seed);
         let centres = (0..CLUSTERS).map(|_| (0..DIM).map(|_| stream.gaussian() * 1.5).collect()).collect();

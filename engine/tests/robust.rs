@@ -34,7 +34,7 @@ impl Fixture {
     fn new(name: &str, distance: Distance, numbers: Numbers, dim: usize, vectors: Vec<Vec<f32>>) -> Self {
         let sim = SimWorld::new(3);
         let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
-        let schema = Schema { vectors: vec![VectorSchema::dense("", dim as u32, distance, numbers)], fields: Vec::new() };
+        let schema = Schema { vectors: vec![VectorSchema::dense("", dim as u32, distance, numbers)], ..Schema::default() };
         database.create_collection("c", &schema).unwrap();
         let collection = database.collection("c").unwrap();
         let model: Model = (0..).zip(vectors).collect();

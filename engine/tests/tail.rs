@@ -21,7 +21,7 @@ const DIM: usize = 256;
 fn collection(distance: Distance, numbers: Numbers) -> (Database, Collection) {
     let sim = SimWorld::new(5);
     let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
-    let schema = Schema { vectors: vec![VectorSchema::dense("", DIM as u32, distance, numbers)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", DIM as u32, distance, numbers)], ..Schema::default() };
     database.create_collection("c", &schema).unwrap();
     let collection = database.collection("c").unwrap();
     (database, collection)
@@ -161,7 +161,7 @@ fn in_a_large_collection_hardly_a_neighbour_is_missed_and_none_that_does_not_pas
     let sim = SimWorld::new(6);
     let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
     for distance in [Distance::Cosine, Distance::Euclid, Distance::Manhattan] {
-        let schema = Schema { vectors: vec![VectorSchema::dense("", 64, distance, Numbers::F32)], fields: Vec::new() };
+        let schema = Schema { vectors: vec![VectorSchema::dense("", 64, distance, Numbers::F32)], ..Schema::default() };
         let name = format!("{distance:?}").to_lowercase();
         database.create_collection(&name, &schema).unwrap();
         let (collection, mut stream) = (database.collection(&name).unwrap(), Stream::new(15));

@@ -47,7 +47,7 @@ pub fn open_database(machine: &SimWorld) -> Result<Database> {
 pub fn create(machine: &SimWorld) -> Result<Opened> {
     let database = open_database(machine)?;
     let vectors = vec![VectorSchema::dense("", 2, Distance::Euclid, Numbers::F32)];
-    database.create_collection(NAME, &Schema { vectors, fields: Vec::new() })?;
+    database.create_collection(NAME, &Schema { vectors, ..Schema::default() })?;
     let collection = database.collection(NAME)?;
     Ok(Opened { collection, database })
 }

@@ -55,7 +55,7 @@ fn every_deliberate_mistake_of_the_archiver_is_caught() {
 /// A machine with one archived collection, and its archive.
 fn archived(sim: &SimWorld) -> (Database, Arc<dyn ObjectStore>) {
     let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).expect("a database opens");
-    let schema = Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Euclid, Numbers::F32)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Euclid, Numbers::F32)], ..Schema::default() };
     database.create_collection("c", &schema).expect("a collection is created");
     let settings = ArchiveSettings { url: "/archive".to_owned(), durability: Durability::Fsync, backlog_limit: 1 << 40, delay: 0 };
     database.set_archive("c", Some(settings)).expect("it is archived");

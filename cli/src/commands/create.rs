@@ -21,7 +21,7 @@ pub(super) fn run(session: &Session<'_>, args: &CreateArgs) -> Result<(), Failur
 fn schema_of(args: &CreateArgs) -> Result<Schema, Failure> {
     let unnamed = args.dim.map(|dim| VectorSpec { name: String::new(), dim, distance: args.distance, datatype: args.datatype });
     let vectors = unnamed.iter().chain(&args.vector).map(|spec| vector(spec, &args.settings)).collect::<Result<_, Failure>>()?;
-    Ok(Schema { vectors, fields: Vec::new() })
+    Ok(Schema { vectors, ..Schema::default() })
 }
 
 fn vector(spec: &VectorSpec, settings: &IndexSettings) -> Result<VectorSchema, Failure> {

@@ -76,7 +76,7 @@ mod tests {
 
     fn line(names: &[&str], view: PointView, with_vectors: bool) -> String {
         let vectors = names.iter().map(|name| VectorSchema::dense(name, 1, Distance::Dot, Numbers::F32)).collect();
-        let schema = Schema { vectors, fields: Vec::new() };
+        let schema = Schema { vectors, ..Schema::default() };
         serde_json::to_string(&PointJson::new(&schema, view, with_vectors).unwrap()).unwrap()
     }
 

@@ -6,7 +6,7 @@ use crate::schema::{Distance, Numbers};
 
 fn schema(distance: Distance, datatype: Numbers) -> Schema {
     let vectors = vec![VectorSchema::dense("a", 2, distance, datatype), VectorSchema::dense("b", 3, Distance::Dot, Numbers::F32)];
-    Schema { vectors, fields: Vec::new() }
+    Schema { vectors, ..Schema::default() }
 }
 
 fn bytes(datatype: Datatype, vectors: &[[f32; 2]]) -> Vec<u8> {

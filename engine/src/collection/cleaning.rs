@@ -177,7 +177,7 @@ impl Collection {
             version.segments.iter().map(|open| (0..open.segment.parts()).map(|part| u64::from(open.segment.live(part))).sum::<u64>()).sum();
         let mut counted = self.cleaning.counted.lock();
         match &*counted {
-            Some(last) if last.manifest == version.manifest.seq && (goal == Goal::Bounded || last.live_parts == live) => last.uses.clone(),
+            Some(last) if last.manifest == version.manifest.seq && (goal != Goal::Indexed || last.live_parts == live) => last.uses.clone(),
             _ => {
                 let (mut uses, given_up) = (usage::count(version), self.cleaning.given_up.lock());
                 uses.iter_mut().filter(|file| file.live_bytes > 0).for_each(|file| file.stays |= given_up.contains(&file.start));

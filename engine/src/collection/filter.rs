@@ -13,7 +13,7 @@ use std::sync::Arc;
 use cache::{Known, Pending, Ready};
 use index::Bitmap;
 use memo::Memo;
-use tail::TailFilter;
+pub(super) use tail::TailFilter;
 
 use super::version::{Place, Version};
 use crate::error::Result;

@@ -40,6 +40,8 @@ pub enum Step {
 pub enum Goal {
     /// Keep the tail within its bounds; what a writer needs while it writes.
     Bounded,
+    /// Index what is sealed, and leave the tail as long as it is within its bounds; what a database does by itself while it is open.
+    Sealed,
     /// Seal what is worth it and build every graph; what `import` and `optimize` wait for.
     Indexed,
 }
@@ -99,7 +101,7 @@ impl Collection {
         if self.tail_is_full() || worth_sealing || !version.moves.is_empty() {
             return Some(Step::Seal);
         }
-        if goal == Goal::Indexed
+        if goal != Goal::Bounded
             && let Some(step) = self.next_of_segments(&version)
         {
             return Some(step);

@@ -1,4 +1,12 @@
-//! Points read back: by id, and one after the other for an export.
+//! Points read back: by id, one after the other for an export, in an order, counted by a field.
+
+mod facet;
+mod order;
+mod passing;
+mod scroll;
+
+pub use facet::{FACET_VALUES_MAX, FacetValue};
+pub use order::FieldOrder;
 
 use super::version::{Place, Version};
 use crate::error::Result;

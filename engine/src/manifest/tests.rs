@@ -7,7 +7,7 @@ use crate::schema::{Distance, Numbers, VectorSchema};
 use crate::testing::{cell, table_rows};
 
 fn sample() -> Manifest {
-    let schema = Schema { vectors: vec![VectorSchema::dense("", 4, Distance::Dot, Numbers::F16)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", 4, Distance::Dot, Numbers::F16)], ..Schema::default() };
     let mut manifest = Manifest::empty(Incarnation([1; 16]), Timeline([2; 16]), schema);
     manifest.covered_lsn = 128;
     manifest.log = vec![LogFileMeta { timeline: Timeline([2; 16]), start: 0, end: 128, blake3: Hash::of(b"x") }];

@@ -1,6 +1,9 @@
 //! The configuration of a collection's indexes apart from its data: written as JSON, read back, and applied to a schema as a whole.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{FieldSchema, IndexKind, IndexParams, Memory, Schema};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +24,9 @@ pub struct IndexConfig {
     /// All indexed payload fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<FieldSchema>>,
+    /// What clients said that is kept for them ([`Schema::settings`]); no part of the JSON.
+    #[serde(skip)]
+    pub settings: Option<BTreeMap<String, Value>>,
 }
 
 /// How one vector is indexed, or is to be. What is left out stays as it is; a kind or a memory mode given alone brings the other along.
@@ -70,7 +76,13 @@ impl IndexConfig {
     /// Makes a configuration that changes some vectors and no field.
     #[must_use]
     pub fn of_vectors(vectors: Vec<VectorConfig>) -> Self {
-        IndexConfig { format: FORMAT, vectors, fields: None }
+        IndexConfig { format: FORMAT, vectors, fields: None, settings: None }
+    }
+
+    /// Makes a configuration that changes what is kept for clients alone.
+    #[must_use]
+    pub fn of_settings(settings: BTreeMap<String, Value>) -> Self {
+        IndexConfig { settings: Some(settings), ..IndexConfig::of_vectors(Vec::new()) }
     }
 
     /// Gives the whole configuration of a collection.
@@ -138,6 +150,9 @@ impl IndexConfig {
             }
             next.fields = fields.clone();
         }
+        if let Some(settings) = &self.settings {
+            next.settings.clone_from(settings);
+        }
         next.check()?;
         assert!(next.has_the_vectors_of(schema), "a configuration changes indexes alone");
         Ok(next)
@@ -157,7 +172,7 @@ mod tests {
     fn schema() -> Schema {
         let vector = |name| VectorSchema::dense(name, 4, Distance::Dot, Numbers::F32);
         let fields = vec![FieldSchema { name: "lang".to_owned(), field_type: FieldType::Keyword }];
-        Schema { vectors: vec![vector("title"), vector("image")], fields }
+        Schema { vectors: vec![vector("title"), vector("image")], fields, ..Schema::default() }
     }
 
     #[test]

@@ -158,6 +158,17 @@ impl Segment {
         self.rows.rows_of(id)
     }
 
+    /// Gives the rows in the order of their ids, from the first id that is not below this one on.
+    ///
+    /// # Errors
+    /// Each item is `Corrupt` when damaged bytes name a row that does not exist.
+    pub fn rows_in_order(&self, from: Option<&PointId>) -> impl Iterator<Item = Result<u32>> + '_ {
+        let first = from.map_or(0, |id| self.rows.lower_bound(id));
+        (first..self.rows()).map(|place| {
+            self.rows.row_at(place).ok_or_else(|| Error::corrupt(format!("the order of ids names a row that does not exist, at {place}")))
+        })
+    }
+
     /// Finds the row that holds a part of an id for a version that ends at an LSN.
     #[must_use]
     pub fn find_visible(&self, part: u32, id: &PointId, lsn_end: Lsn) -> Option<u32> {

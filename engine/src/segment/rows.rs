@@ -196,8 +196,9 @@ impl Rows {
         (start..self.rows).map_while(move |place| self.row_at(place).filter(|&row| self.id(row) == id))
     }
 
-    /// Finds the first place of the order whose id is not below this one.
-    fn lower_bound(&self, id: &PointId) -> u32 {
+    /// Finds the first place of the order whose id is not below this one; the number of rows when there is none.
+    #[must_use]
+    pub fn lower_bound(&self, id: &PointId) -> u32 {
         let (mut low, mut high) = (0, self.rows);
         while low < high {
             let middle = low + (high - low) / 2;

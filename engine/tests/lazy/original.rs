@@ -79,7 +79,11 @@ impl Original {
         let dir = engine::manifest::store::CollectionDir::new(PathBuf::from("/original"));
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let field = FieldSchema { name: "even".to_owned(), field_type: FieldType::Bool };
-        let schema = Schema { vectors: vec![VectorSchema::dense("", dim as u32, Distance::Euclid, Numbers::F32)], fields: vec![field] };
+        let schema = Schema {
+            vectors: vec![VectorSchema::dense("", dim as u32, Distance::Euclid, Numbers::F32)],
+            fields: vec![field],
+            ..Schema::default()
+        };
         engine::collection::open::create(&world, &dir, INCARNATION, &schema, &clock).unwrap();
         let collection = Collection::open(&world, "c", dir.root(), INCARNATION, &clock, OpenOptions::default()).unwrap();
         for round in 0..rounds {

@@ -40,7 +40,7 @@ pub const ROWS: u32 = 48;
 pub fn schema() -> Schema {
     let vectors =
         vec![VectorSchema::dense("a", 8, Distance::Euclid, Numbers::F32), VectorSchema::dense("b", 4, Distance::Cosine, Numbers::U8)];
-    Schema { vectors, fields: vec![FieldSchema { name: "tag".to_owned(), field_type: FieldType::Keyword }] }
+    Schema { vectors, fields: vec![FieldSchema { name: "tag".to_owned(), field_type: FieldType::Keyword }], ..Schema::default() }
 }
 
 /// Draws a point; every third lacks its second vector, every fifth is named by a UUID.

@@ -44,7 +44,7 @@ struct Machine {
 }
 
 fn schema() -> Schema {
-    Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Euclid, Numbers::F32)], fields: Vec::new() }
+    Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Euclid, Numbers::F32)], ..Schema::default() }
 }
 
 fn run(input: &[u8]) -> bool {

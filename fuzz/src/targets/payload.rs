@@ -41,7 +41,7 @@ pub fn read_everything(record: &Record) {
         let at = record.head.lsn + section.offset as u64;
         let _ = record.head.check_granule(&record.bytes, at);
     }
-    let schema = Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Dot, Numbers::F32)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", 2, Distance::Dot, Numbers::F32)], ..Schema::default() };
     if let Ok(moves) = Moves::open(record, &schema) {
         let counts = (moves.ids.len(), moves.from.len(), moves.to.len());
         assert!(counts == (record.head.rows, record.head.rows, record.head.rows), "an old and a new address for each row: {counts:?}");

@@ -87,7 +87,7 @@ impl Machine {
 }
 
 pub fn schema() -> Schema {
-    Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], fields: Vec::new() }
+    Schema { vectors: vec![VectorSchema::dense("", DIM as u32, Distance::Euclid, Numbers::F32)], ..Schema::default() }
 }
 
 pub fn create(database: &Database, name: &str) -> Collection {

@@ -48,7 +48,7 @@ impl Shape {
             let index = IndexParams { m: 8, ef_construction: 40, ..IndexParams::default() };
             VectorSchema { index, ..VectorSchema::dense(name, *dim, distance, *numbers) }
         };
-        Schema { vectors: self.vectors.iter().map(vector).collect(), fields: Vec::new() }
+        Schema { vectors: self.vectors.iter().map(vector).collect(), ..Schema::default() }
     }
 
     /// Draws a vector of the n-th kind.

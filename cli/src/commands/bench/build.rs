@@ -35,7 +35,7 @@ pub(super) fn build(session: &Session<'_>, name: &str, data: &BenchData, setting
     };
     let mut vector = VectorSchema::dense("", data.vectors.dim() as u32, data.distance, datatype);
     vector.index = settings.of_vector("").applied_to(&vector.index)?;
-    session.change(|database| database.create_collection(name, &Schema { vectors: vec![vector], fields: Vec::new() }))?;
+    session.change(|database| database.create_collection(name, &Schema { vectors: vec![vector], ..Schema::default() }))?;
     session.write(name, |_, collection| {
         let clock = &session.world.clock;
         let (started, cpu_started) = (clock.monotonic_micros(), clock.cpu_micros());

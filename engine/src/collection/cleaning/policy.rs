@@ -54,7 +54,7 @@ pub fn gain_min(limits: &CleaningLimits, goal: Goal, log_bytes: u64) -> u64 {
     match goal {
         Goal::Indexed => limits.gain_min,
         // Beside writers only where half of the log is in the way.
-        Goal::Bounded => limits.gain_min_bounded.max(log_bytes / 2),
+        Goal::Bounded | Goal::Sealed => limits.gain_min_bounded.max(log_bytes / 2),
     }
 }
 

@@ -12,7 +12,7 @@ const LINEAGE: Timeline = Timeline([3; 16]);
 fn schema() -> Schema {
     let vectors =
         vec![VectorSchema::dense("a", 3, Distance::Euclid, Numbers::F32), VectorSchema::dense("b", 5, Distance::Euclid, Numbers::U8)];
-    Schema { vectors, fields: Vec::new() }
+    Schema { vectors, ..Schema::default() }
 }
 
 fn record(draft: &RecordDraft, lsn: Lsn) -> Record {

@@ -19,7 +19,7 @@ fn schema() -> Schema {
             VectorSchema::dense("a", 3, Distance::Euclid, Numbers::F32),
             VectorSchema::dense("b", 5, Distance::Euclid, Numbers::U8),
         ],
-        fields: Vec::new(),
+        ..Schema::default()
     }
 }
 

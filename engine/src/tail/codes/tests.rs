@@ -11,7 +11,7 @@ use crate::schema::{Distance, Numbers, Schema, VectorSchema};
 const DIM: u32 = 256;
 
 fn schema() -> Schema {
-    Schema { vectors: vec![VectorSchema::dense("", DIM, Distance::Euclid, Numbers::F32)], fields: Vec::new() }
+    Schema { vectors: vec![VectorSchema::dense("", DIM, Distance::Euclid, Numbers::F32)], ..Schema::default() }
 }
 
 fn spec() -> VectorPart {

@@ -22,7 +22,7 @@ fn indexed(vectors: &[Vec<f32>]) -> (Database, Collection) {
     let sim = SimWorld::new(5);
     let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
     let dim = vectors[0].len() as u32;
-    let schema = Schema { vectors: vec![VectorSchema::dense("", dim, Distance::Euclid, Numbers::F32)], fields: Vec::new() };
+    let schema = Schema { vectors: vec![VectorSchema::dense("", dim, Distance::Euclid, Numbers::F32)], ..Schema::default() };
     database.create_collection("c", &schema).unwrap();
     let collection = database.collection("c").unwrap();
     let points: Vec<Point> = (0..)
