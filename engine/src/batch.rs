@@ -226,6 +226,28 @@ impl Batch {
         Ok(())
     }
 
+    /// Keeps the rows that are marked, in their order.
+    ///
+    /// # Panics
+    /// When there are not as many marks as rows, or the batch was laid out.
+    pub(crate) fn retain(&mut self, schema: &Schema, keep: &[bool]) {
+        assert!(self.laid_out.is_none(), "no row is taken out of a record that was laid out");
+        assert_eq!(keep.len(), self.rows(), "a mark for each row");
+        if keep.iter().all(|kept| *kept) {
+            return;
+        }
+        for (part, spec) in self.vectors.iter_mut().zip(&schema.vectors) {
+            let carrying = keep.iter().zip(&part.present).filter(|(_, present)| **present);
+            let vectors = part.bytes.chunks_exact(spec.bytes_per_vector()).zip(carrying);
+            part.bytes = vectors.filter(|(_, (kept, _))| **kept).flat_map(|(vector, _)| vector).copied().collect();
+            retain_marked(&mut part.present, keep);
+        }
+        retain_marked(&mut self.ids, keep);
+        retain_marked(&mut self.flags, keep);
+        retain_marked(&mut self.payloads, keep);
+        assert!(self.ids.len() == self.flags.len() && self.ids.len() == self.payloads.len(), "a batch is rectangular");
+    }
+
     /// Gives the record of whole points.
     ///
     /// # Errors
@@ -271,6 +293,11 @@ impl Batch {
         draft.check_limits()?;
         Ok(draft)
     }
+}
+
+fn retain_marked<T>(list: &mut Vec<T>, keep: &[bool]) {
+    let mut marks = keep.iter();
+    list.retain(|_| marks.next() == Some(&true));
 }
 
 /// Adds the id section of a record.

@@ -40,7 +40,8 @@ pub use read::{FacetValue, FieldOrder, PointView};
 pub use search::{Mode, SearchHit, SearchRequest};
 pub use snapshot::Snapshot;
 pub use version::Version;
-pub use write::{Ack, WriteOperation};
+pub use write::Ack;
+pub use write::operation::{PayloadPatch, UpsertCondition, UpsertMode, WriteOperation};
 
 use crate::clock::CommitClock;
 use crate::error::{Error, ErrorKind, Result};

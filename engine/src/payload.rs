@@ -3,6 +3,7 @@
 //! A payload is stored as minified text and read where it lies. [`Filter::matches`] defines what a filter means; a [`FieldIndex`]
 //! only spares reading payloads, and says of each row it cannot describe that the filter may hold. Nothing here touches a file.
 
+pub mod edit;
 pub mod field_index;
 pub mod filter;
 pub mod json;
@@ -12,8 +13,9 @@ pub mod path;
 mod properties;
 pub mod value;
 
+pub use edit::merge;
 pub use field_index::{FieldIndex, FieldIndexBuilder, FieldType};
 pub use filter::{Bounds, Candidates, Condition, Filter, Lookup, plan};
-pub use json::{Limits, PAYLOAD_BYTES_MAX, merge, minify_checked};
+pub use json::{Limits, PAYLOAD_BYTES_MAX, minify_checked};
 pub use number::Number;
 pub use path::FieldPath;

@@ -210,7 +210,7 @@ fn payload_changes_and_vector_changes_leave_each_other_alone() {
     index_all(&collection);
     let segments = |c: &Collection| c.version().segments.iter().map(|s| s.segment.meta().hash()).collect::<Vec<_>>();
     let before = segments(&collection);
-    collection.write(WriteOperation::SetPayload(Selector::Ids(vec![PointId::Number(5)]), "{\"k\":2,\"new\":true}".to_owned())).unwrap();
+    collection.write(WriteOperation::set_payload(Selector::Ids(vec![PointId::Number(5)]), "{\"k\":2,\"new\":true}".to_owned())).unwrap();
     let mut only_b = both(5, 99.0);
     only_b.vectors.remove(0);
     only_b.payload = None;

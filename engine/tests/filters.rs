@@ -82,7 +82,7 @@ impl Bench {
         ids.iter().for_each(|id| self.model.get_mut(id).unwrap().u = u);
         let ids = ids.into_iter().map(PointId::Number).collect();
         let keys = format!("{{\"u\":{u},\"unindexed\":{u}}}");
-        self.collection.write(WriteOperation::SetPayload(Selector::Ids(ids), keys)).unwrap();
+        self.collection.write(WriteOperation::set_payload(Selector::Ids(ids), keys)).unwrap();
     }
 
     fn index_all(&self) {

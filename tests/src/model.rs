@@ -48,6 +48,10 @@ impl Row {
         self.payload.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str())
     }
 
+    fn unset(&mut self, key: &str) {
+        self.payload.retain(|(known, _)| known != key);
+    }
+
     fn set(&mut self, key: &str, value: &str) {
         match self.payload.iter_mut().find(|(known, _)| known == key) {
             Some((_, old)) => value.clone_into(old),
@@ -80,36 +84,95 @@ impl Which {
     }
 }
 
+/// Which points a conditional upsert may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// All.
+    Any,
+    /// Those that are not there.
+    New,
+    /// Those that are there.
+    Known,
+}
+
 /// One change of a collection, whole or not at all.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Whole points: what was there under their ids is gone.
     Upsert(Vec<(Id, Row)>),
+    /// Whole points, as far as they may be written; points that are there and not selected stay as they are.
+    UpsertIf(Vec<(Id, Row)>, Only, Option<Which>),
     /// Only the vectors and payloads that are given; unknown ids become points.
     Patch(Vec<(Id, Row)>),
+    /// Only the vectors that are given, of points that are there and selected; an unknown id refuses the change.
+    PatchVectors(Vec<(Id, Row)>, Option<Which>),
+    /// Ends vectors, by their places in the schema.
+    DeleteVectors(Which, Vec<usize>),
     /// Ends points.
     Delete(Which),
     /// Sets keys of payloads and keeps the others.
     SetPayload(Which, Vec<(String, String)>),
+    /// Sets the key "x" of the object "p" in the object "o" of payloads, which holds nothing else.
+    SetBelow(Which, u64),
+    /// Puts a payload in the place of another.
+    Overwrite(Which, Vec<(String, String)>),
+    /// Takes keys out of payloads.
+    DeleteKeys(Which, Vec<&'static str>),
+    /// Takes payloads away.
+    Clear(Which),
     /// Indexes a payload field; no point changes.
     Index(&'static str),
+    /// Ends the index of a payload field; no point changes.
+    DropIndex(&'static str),
 }
 
 impl Change {
+    /// Says whether the change has to be refused, whatever the disk does.
+    #[must_use]
+    pub fn is_refused(&self, points: &Points) -> bool {
+        matches!(self, Change::PatchVectors(rows, _) if rows.iter().any(|(id, _)| !points.contains_key(id)))
+    }
+
     /// Makes the change.
     pub fn apply(&self, points: &mut Points) {
         match self {
             Change::Upsert(rows) => points.extend(rows.iter().cloned()),
-            Change::Patch(rows) => rows.iter().for_each(|(id, row)| patch(points, *id, row)),
-            Change::Delete(which) => points.retain(|id, row| !which.selects(*id, row)),
-            Change::SetPayload(which, members) => {
-                for (_, row) in points.iter_mut().filter(|(id, row)| which.selects(**id, row)) {
-                    members.iter().for_each(|(key, value)| row.set(key, value));
+            Change::UpsertIf(rows, only, which) => {
+                for (id, row) in rows {
+                    let is_written = match points.get(id) {
+                        None => *only != Only::Known,
+                        Some(old) => *only != Only::New && which.as_ref().is_none_or(|which| which.selects(*id, old)),
+                    };
+                    if is_written {
+                        points.insert(*id, row.clone());
+                    }
                 }
             }
-            Change::Index(_) => {}
+            Change::Patch(rows) => rows.iter().for_each(|(id, row)| patch(points, *id, row)),
+            Change::PatchVectors(rows, which) if !self.is_refused(points) => {
+                let selected = |id: Id, row: &Row| which.as_ref().is_none_or(|which| which.selects(id, row));
+                let rows: Vec<_> = rows.iter().filter(|(id, _)| selected(*id, &points[id])).collect();
+                rows.into_iter().for_each(|(id, row)| patch(points, *id, &Row { vectors: row.vectors.clone(), payload: Vec::new() }));
+            }
+            Change::PatchVectors(..) => {}
+            Change::DeleteVectors(which, places) => {
+                change_each(points, which, |row| places.iter().for_each(|place| row.vectors[*place] = None));
+            }
+            Change::Delete(which) => points.retain(|id, row| !which.selects(*id, row)),
+            Change::SetPayload(which, members) => {
+                change_each(points, which, |row| members.iter().for_each(|(key, value)| row.set(key, value)));
+            }
+            Change::SetBelow(which, number) => change_each(points, which, |row| row.set("o", &format!("{{\"p\":{{\"x\":{number}}}}}"))),
+            Change::Overwrite(which, members) => change_each(points, which, |row| row.payload.clone_from(members)),
+            Change::DeleteKeys(which, keys) => change_each(points, which, |row| keys.iter().for_each(|key| row.unset(key))),
+            Change::Clear(which) => change_each(points, which, |row| row.payload.clear()),
+            Change::Index(_) | Change::DropIndex(_) => {}
         }
     }
+}
+
+fn change_each(points: &mut Points, which: &Which, change: impl Fn(&mut Row)) {
+    points.iter_mut().filter(|(id, row)| which.selects(**id, row)).for_each(|(_, row)| change(row));
 }
 
 fn patch(points: &mut Points, id: Id, given: &Row) {
@@ -192,6 +255,26 @@ mod tests {
         assert_eq!(points.keys().copied().collect::<Vec<_>>(), [1, 3]);
         assert_eq!(points[&1], row(1.0, 9));
         assert_eq!(points[&3].payload_text().as_deref(), Some("{\"n\":3}"));
+    }
+
+    #[test]
+    fn changes_under_a_condition_do_what_they_say() {
+        let mut points = Points::from([(1, row(1.0, 1)), (2, row(2.0, 2))]);
+        Change::UpsertIf(vec![(1, row(7.0, 7)), (3, row(3.0, 3))], Only::New, None).apply(&mut points);
+        assert_eq!((&points[&1], &points[&3]), (&row(1.0, 1), &row(3.0, 3)));
+        Change::UpsertIf(vec![(1, row(7.0, 7)), (2, row(8.0, 8)), (4, row(4.0, 4))], Only::Known, Some(Which::Below(2))).apply(&mut points);
+        assert_eq!((&points[&1], &points[&2], points.len()), (&row(7.0, 7), &row(2.0, 2), 3));
+        let unknown = Change::PatchVectors(vec![(1, row(9.0, 9)), (9, row(9.0, 9))], None);
+        assert!(unknown.is_refused(&points));
+        unknown.apply(&mut points);
+        Change::PatchVectors(vec![(2, row(9.0, 9))], None).apply(&mut points);
+        assert_eq!((&points[&1], &points[&2].vectors[0], &points[&2].payload), (&row(7.0, 7), &Some(vec![9.0, 0.0]), &row(0.0, 2).payload));
+        Change::DeleteVectors(Which::Ids(vec![2, 5]), vec![0]).apply(&mut points);
+        Change::DeleteKeys(Which::Ids(vec![1]), vec!["n"]).apply(&mut points);
+        Change::SetBelow(Which::Ids(vec![1]), 5).apply(&mut points);
+        assert_eq!((points[&2].vectors[0].is_none(), points[&1].payload_text().as_deref()), (true, Some("{\"o\":{\"p\":{\"x\":5}}}")));
+        Change::Clear(Which::Below(3)).apply(&mut points);
+        assert_eq!((points[&2].payload_text(), points[&3].payload_text().as_deref()), (None, Some("{\"n\":3}")));
     }
 
     #[test]

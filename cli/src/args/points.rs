@@ -127,7 +127,7 @@ pub struct SetPayloadArgs {
     /// Which points.
     #[command(flatten)]
     pub which: Selection,
-    /// The keys and their new values, as a JSON object
+    /// The keys and their new values, as a JSON object; null takes a key away
     #[arg(long, value_name = "JSON")]
     pub payload: String,
     /// Whether to wait.

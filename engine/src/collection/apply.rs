@@ -30,6 +30,7 @@ impl Version {
                     self.end_point(&id, head.lsn)?;
                 }
             }
+            RecordKind::DeleteVectors => self.apply_vector_delete(record)?,
             RecordKind::Schema => self.apply_schema(record)?,
             RecordKind::Durable => {}
             // Nobody sees a move: what was read at the old addresses is read there until a manifest has the new ones.
@@ -82,6 +83,19 @@ impl Version {
         self.tail.push(rows);
         self.tail_end = self.tail.next_number();
         self.tail_last = Arc::default();
+        Ok(())
+    }
+
+    /// Ends vectors of points; the points stay, and what they do not have cannot end.
+    fn apply_vector_delete(&self, record: &Record) -> Result<()> {
+        let (ids, parts) = (record.ids()?, record.ended_parts()?);
+        if parts.last().is_some_and(|&last| last >= self.schema.parts()) {
+            return Err(Error::corrupt("the log deletes a vector that the collection does not know").with_offset(record.head.lsn));
+        }
+        for id in &ids {
+            let before = self.end_parts(id, record.head.lsn, self.schema.parts(), |part| parts.binary_search(&part).is_ok());
+            assert!(before.is_none(), "a point outlives its vectors");
+        }
         Ok(())
     }
 

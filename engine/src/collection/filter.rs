@@ -134,6 +134,18 @@ impl Version {
         }
     }
 
+    /// Says whether a point exists and passes a filter.
+    ///
+    /// # Errors
+    /// `Corrupt` when its payload does not read.
+    pub fn point_passes(&self, id: &PointId, filter: Option<&Filter>) -> Result<bool> {
+        match (self.find(id, 0), filter) {
+            (None, _) => Ok(false),
+            (Some(_), None) => Ok(true),
+            (Some(place), filter) => Ok(matches(filter, id, self.payload(&place)?.as_deref())),
+        }
+    }
+
     /// Says whether a row passes with the payload that stands there.
     fn row_passes(&self, number: usize, row: u32, known: &Known, cache: Option<&mut PayloadCache>) -> Result<bool> {
         if let Some(passes) = known.get(row) {

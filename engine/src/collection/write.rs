@@ -1,45 +1,26 @@
 //! The write path: validate, queue, and one writer that groups what waits, appends, syncs, publishes and acknowledges.
 
+pub mod operation;
+mod payloads;
+mod prepare;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::filter::Selector;
-use super::version::Version;
+use operation::WriteOperation;
+use prepare::prepare;
+
 use super::{Collection, TAIL_BYTES_MAX, TAIL_ROWS_MAX, Writer};
-use crate::batch::{Batch, add_ids};
-use crate::error::{Error, Result};
-use crate::ids::{CommitTime, Lsn, PointId};
-use crate::log::record::{ROW_HAS_POINT, ROW_REPLACES, Record, RecordDraft, RecordKind, SectionKind};
+use crate::error::Result;
+use crate::ids::{CommitTime, Lsn};
+use crate::log::record::{Record, RecordDraft};
 use crate::log::sealed::SealedFile;
 use crate::log::writer::LogWriter;
-use crate::payload::{Limits, merge, minify_checked};
-use crate::schema::{FieldSchema, IndexConfig, Schema};
 
-/// Rows of one record of a large operation.
-const OPERATION_ROWS: usize = 1 << 16;
-/// Payload bytes of one record of a large operation.
-const OPERATION_BYTES: usize = 8 << 20;
 /// An unindexed tail this many times its bound makes writers wait for the indexer.
 const TAIL_SLACK: u64 = 2;
-
-/// Something to write.
-#[derive(Debug, Clone)]
-pub enum WriteOperation {
-    /// Whole points: what was there under their ids is gone.
-    Upsert(Batch),
-    /// Vectors (and payloads, where given) of the batch's rows alone; other vectors of existing points stay. New ids become points.
-    Patch(Batch),
-    /// Ends points.
-    Delete(Selector),
-    /// Sets keys of payloads, keeping the others.
-    SetPayload(Selector, String),
-    /// Begins to index a payload field in segments sealed from now on.
-    IndexField(FieldSchema),
-    /// Changes how vectors and fields are indexed; what exists is indexed anew by the background steps.
-    Configure(IndexConfig),
-}
 
 /// What is known once a write holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +98,7 @@ impl Collection {
         let mut group = Vec::new();
         for Pending { operation, answer } in waiting {
             // What depends on the state is resolved against everything before it.
-            let frees = matches!(operation, WriteOperation::Delete(_));
-            let depends = !matches!(operation, WriteOperation::Upsert(_));
+            let (frees, depends) = (operation.frees(), operation.depends_on_state());
             if depends {
                 self.commit_group(writer, std::mem::take(&mut group));
             }
@@ -236,91 +216,4 @@ impl Collection {
         }
         Ok(())
     }
-}
-
-/// Turns an operation into records, against the state that they will follow.
-fn prepare(version: &Version, operation: WriteOperation) -> Result<(Vec<RecordDraft>, u64)> {
-    match operation {
-        WriteOperation::Upsert(batch) => {
-            batch.check_ids()?;
-            let points = batch.rows() as u64;
-            Ok((if points == 0 { Vec::new() } else { vec![batch.into_draft()?] }, points))
-        }
-        WriteOperation::Patch(batch) => prepare_patch(version, batch),
-        WriteOperation::Delete(selector) => {
-            let ids = selector.resolve(version)?;
-            Ok((ids.chunks(OPERATION_ROWS).map(delete_draft).collect(), ids.len() as u64))
-        }
-        WriteOperation::SetPayload(selector, patch) => prepare_payload(version, &selector, &patch),
-        WriteOperation::IndexField(field) => prepare_field(version, field),
-        WriteOperation::Configure(config) => Ok((prepare_schema(version, &config.applied_to(&version.schema)?), 0)),
-    }
-}
-
-fn delete_draft(ids: &[PointId]) -> RecordDraft {
-    let mut draft = RecordDraft::new(RecordKind::Delete, ids.len());
-    add_ids(&mut draft, ids);
-    draft
-}
-
-fn prepare_patch(version: &Version, mut batch: Batch) -> Result<(Vec<RecordDraft>, u64)> {
-    batch.check_ids()?;
-    let points = batch.rows() as u64;
-    for (row, id) in batch.ids.iter().enumerate() {
-        let exists = version.contains(id);
-        let gives_payload = batch.payloads[row].is_some();
-        batch.flags[row] = match (exists, gives_payload) {
-            (false, _) => ROW_HAS_POINT | ROW_REPLACES,
-            (true, true) => ROW_HAS_POINT,
-            (true, false) => 0,
-        };
-    }
-    Ok((if points == 0 { Vec::new() } else { vec![batch.draft()?] }, points))
-}
-
-/// Logs each row's whole resulting payload: a logged patch or filter would replay differently after an upgrade (rule S8).
-fn prepare_payload(version: &Version, selector: &Selector, patch: &str) -> Result<(Vec<RecordDraft>, u64)> {
-    let patch = minify_checked(patch, &Limits::default())?.unwrap_or_else(|| "{}".to_owned());
-    let ids = selector.resolve(version)?;
-    let mut drafts = Vec::new();
-    let mut batch = Batch::new(&version.schema);
-    let absent = vec![None; version.schema.vectors.len()];
-    let mut bytes = 0;
-    for id in &ids {
-        let place = version.find(id, 0).ok_or_else(|| Error::internal(format!("point {id} went away while the writer held it")))?;
-        let payload = merge(version.payload(&place)?.as_deref(), &patch)?;
-        bytes += payload.as_ref().map_or(0, String::len);
-        batch.push_row(&version.schema, *id, ROW_HAS_POINT, &absent, payload)?;
-        if batch.rows() == OPERATION_ROWS || bytes > OPERATION_BYTES {
-            drafts.push(batch.draft()?);
-            (batch, bytes) = (Batch::new(&version.schema), 0);
-        }
-    }
-    if batch.rows() > 0 {
-        drafts.push(batch.draft()?);
-    }
-    Ok((drafts, ids.len() as u64))
-}
-
-fn prepare_field(version: &Version, field: FieldSchema) -> Result<(Vec<RecordDraft>, u64)> {
-    crate::payload::FieldPath::parse(&field.name)?;
-    let mut schema = Schema::clone(&version.schema);
-    match schema.fields.iter_mut().find(|known| known.name == field.name) {
-        Some(known) if *known == field => return Ok((Vec::new(), 0)),
-        Some(known) => *known = field,
-        None => schema.fields.push(field),
-    }
-    schema.check()?;
-    Ok((prepare_schema(version, &schema), 0))
-}
-
-/// Gives the one record that changes the schema; none where nothing changes.
-fn prepare_schema(version: &Version, schema: &Schema) -> Vec<RecordDraft> {
-    assert!(schema.has_the_vectors_of(&version.schema), "only indexes are changed");
-    if *schema == *version.schema {
-        return Vec::new();
-    }
-    let mut draft = RecordDraft::new(RecordKind::Schema, 0);
-    draft.section(SectionKind::Json, 0, 0, 1, schema.to_json().into_bytes());
-    vec![draft]
 }

@@ -57,17 +57,20 @@ pub enum RecordKind {
     Durable,
     /// An entry of the catalog.
     Catalog,
+    /// Points that lose some of their vectors.
+    DeleteVectors,
 }
 
 impl RecordKind {
     /// Every kind with its number in the format.
-    pub const TABLE: [(RecordKind, u8, &'static str); 6] = [
+    pub const TABLE: [(RecordKind, u8, &'static str); 7] = [
         (RecordKind::Upsert, 1, "upsert"),
         (RecordKind::Delete, 2, "delete"),
         (RecordKind::Schema, 3, "schema"),
         (RecordKind::Move, 4, "move"),
         (RecordKind::Durable, 5, "durable"),
         (RecordKind::Catalog, 6, "catalog"),
+        (RecordKind::DeleteVectors, 7, "delete vectors"),
     ];
 
     fn number(self) -> u8 {
@@ -100,11 +103,13 @@ pub enum SectionKind {
     Json,
     /// Moved rows: part, old address, new address.
     Moves,
+    /// Parts that end, 2 bytes each.
+    Parts,
 }
 
 impl SectionKind {
     /// Every kind with its number in the format.
-    pub const TABLE: [(SectionKind, u16, &'static str); 9] = [
+    pub const TABLE: [(SectionKind, u16, &'static str); 10] = [
         (SectionKind::Ids, 1, "ids"),
         (SectionKind::RowFlags, 2, "row flags"),
         (SectionKind::Presence, 3, "presence"),
@@ -114,6 +119,7 @@ impl SectionKind {
         (SectionKind::PayloadRows, 7, "payload rows"),
         (SectionKind::Json, 8, "json"),
         (SectionKind::Moves, 9, "moves"),
+        (SectionKind::Parts, 10, "parts"),
     ];
 
     fn number(self) -> u16 {

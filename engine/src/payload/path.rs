@@ -11,18 +11,19 @@ pub const FIELD_PATH_BYTES_MAX: usize = 4096;
 /// The most steps of a path; payloads are no deeper.
 pub const FIELD_PATH_STEPS_MAX: usize = 64;
 
-/// Where in a payload a field lies: `a`, `a.b`, `a[].b`, `"key with . in it".b`.
+/// Where in a payload a field lies: `a`, `a.b`, `a[].b`, `a[0].b`, `"key with . in it".b`.
 ///
-/// `[]` steps into every element of an array. Paths that mean the same are equal and print the same.
+/// `[]` steps into every element of an array, `[0]` into the first. Paths that mean the same are equal and print the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPath {
     steps: Vec<Step>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Step {
+pub(super) enum Step {
     Key(String),
     Each,
+    At(u64),
 }
 
 impl FieldPath {
@@ -34,7 +35,7 @@ impl FieldPath {
         let refuse = |why: &str| {
             let shown: String = text.chars().take(80).collect();
             Err(Error::invalid(format!("\"{}\" is not the path of a field: {why}", shown.escape_debug()))
-                .with_hint("write a path as a, a.b or a[].b; quote a key that holds a dot or a bracket: \"a.b\".c"))
+                .with_hint("write a path as a, a.b, a[].b or a[0].b; quote a key that holds a dot or a bracket: \"a.b\".c"))
         };
         if text.len() > FIELD_PATH_BYTES_MAX {
             return refuse("it is longer than 4096 bytes");
@@ -55,8 +56,14 @@ impl FieldPath {
                 key
             };
             steps.push(Step::Key(key.to_string()));
-            while let Some(behind) = rest.strip_prefix("[]") {
-                steps.push(Step::Each);
+            while let Some(bracket) = rest.strip_prefix('[') {
+                let Some((number, behind)) = bracket.split_once(']') else { return refuse("a bracket does not close") };
+                let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+                match number.parse() {
+                    _ if number.is_empty() => steps.push(Step::Each),
+                    Ok(place) if is_number => steps.push(Step::At(place)),
+                    _ => return refuse("brackets hold nothing, or the number of an element"),
+                }
                 rest = behind;
             }
             if steps.len() > FIELD_PATH_STEPS_MAX {
@@ -68,6 +75,23 @@ impl FieldPath {
             let Some(behind) = rest.strip_prefix('.') else { return refuse("after a key only \".\" or \"[]\" may follow") };
             rest = behind;
         }
+    }
+
+    /// Reads the path of a field that is to be indexed: one that names single elements of arrays is none.
+    ///
+    /// # Errors
+    /// As [`FieldPath::parse`], and `InvalidInput` when the path holds the number of an element.
+    pub fn parse_indexable(text: &str) -> Result<FieldPath> {
+        let path = FieldPath::parse(text)?;
+        match path.steps.iter().any(|step| matches!(step, Step::At(_))) {
+            false => Ok(path),
+            true => Err(Error::invalid(format!("\"{path}\" names a single element, and no index is made of those"))
+                .with_hint("index all elements of the array: write [] for the number")),
+        }
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Shows each value at this path to `visit`, arrays whole, until it breaks; a missing key shows nothing.
@@ -95,6 +119,10 @@ fn descend(value: Value<'_>, steps: &[Step], visit: &mut dyn FnMut(Value<'_>) ->
             None => ControlFlow::Continue(()),
         },
         (Some((Step::Each, rest)), Value::Array(array)) => elements(array).try_for_each(|element| descend(element, rest, visit)),
+        (Some((Step::At(place), rest)), Value::Array(array)) => {
+            let element = usize::try_from(*place).ok().and_then(|place| elements(array).nth(place));
+            element.map_or(ControlFlow::Continue(()), |element| descend(element, rest, visit))
+        }
         _ => ControlFlow::Continue(()),
     }
 }
@@ -104,6 +132,7 @@ impl fmt::Display for FieldPath {
         for (at, step) in self.steps.iter().enumerate() {
             match step {
                 Step::Each => f.write_str("[]")?,
+                Step::At(place) => write!(f, "[{place}]")?,
                 Step::Key(key) => {
                     f.write_str(if at == 0 { "" } else { "." })?;
                     if key.is_empty() || key.contains(['.', '[', ']']) { write!(f, "\"{key}\"")? } else { f.write_str(key)? }
@@ -136,14 +165,16 @@ mod tests {
         assert_eq!(leaves(payload, "l[].b"), ["Number(\"3\")", "Number(\"4\")", "Number(\"5\")"]);
         assert_eq!(leaves(payload, "t"), leaves(payload, "t[]"));
         assert_eq!(leaves(payload, "ab"), ["Number(\"8\")"]);
-        for missing in ["l.b", "a.x", "a[]", "z", "t[][]"] {
+        assert_eq!(leaves(payload, "l[1].b"), ["Number(\"4\")", "Number(\"5\")"]);
+        assert_eq!(leaves(payload, "l[1].b[0]"), ["Number(\"4\")"]);
+        for missing in ["l.b", "a.x", "a[]", "z", "t[][]", "t[2]", "a[0]", "t[18446744073709551615]"] {
             assert!(leaves(payload, missing).is_empty(), "{missing}");
         }
     }
 
     #[test]
     fn a_path_prints_as_it_reads() {
-        for path in ["a", "a.b", "a[].b", "a[][]", "\"a.b\".c", "\"\"", "größe.höhe", "a b"] {
+        for path in ["a", "a.b", "a[].b", "a[][]", "a[0][12].b", "\"a.b\".c", "\"\"", "größe.höhe", "a b"] {
             assert_eq!(FieldPath::parse(path).unwrap().to_string(), path);
         }
         assert_eq!(FieldPath::parse("\"a\".b").unwrap(), FieldPath::parse("a.b").unwrap());
@@ -151,9 +182,27 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for path in ["", ".", "a.", ".a", "a..b", "a[", "a]", "a[0]", "[]", "\"a", "a\"b\"", "a[]b"] {
+        for path in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a[",
+            "a]",
+            "a[x]",
+            "a[-1]",
+            "a[+1]",
+            "a[18446744073709551616]",
+            "a[0",
+            "[]",
+            "\"a",
+            "a\"b\"",
+            "a[]b",
+        ] {
             assert!(FieldPath::parse(path).is_err(), "{path}");
         }
         assert!(FieldPath::parse(&"a.".repeat(100)).is_err());
+        assert!(FieldPath::parse_indexable("a[].b").is_ok() && FieldPath::parse_indexable("a[0].b").is_err());
     }
 }

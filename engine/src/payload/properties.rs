@@ -4,9 +4,10 @@ use bytes::Bytes;
 use index::Bitmap;
 use proptest::prelude::*;
 
+use super::edit::merge;
 use super::field_index::{FieldIndex, FieldIndexBuilder, FieldType};
 use super::filter::{Filter, Lookup, plan};
-use super::json::{Limits, merge, minify_checked};
+use super::json::{Limits, minify_checked};
 use super::path::FieldPath;
 use crate::PointId;
 
@@ -189,7 +190,9 @@ proptest! {
         let merged = merge(old.as_deref(), &patch).unwrap();
         let parse = |text: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap();
         let mut expected = parse(old.as_deref().unwrap_or("{}"));
-        expected.extend(parse(&patch));
+        for (key, value) in parse(&patch) {
+            if value.is_null() { expected.remove(&key) } else { expected.insert(key, value) };
+        }
         prop_assert_eq!(parse(merged.as_deref().unwrap_or("{}")), expected);
         let minified = merged.as_deref().map(|text| minify_checked(text, &Limits::default()).unwrap().unwrap());
         prop_assert_eq!(minified, merged);

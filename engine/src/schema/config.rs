@@ -143,7 +143,7 @@ impl IndexConfig {
         }
         if let Some(fields) = &self.fields {
             for (at, field) in fields.iter().enumerate() {
-                FieldPath::parse(&field.name)?;
+                FieldPath::parse_indexable(&field.name)?;
                 if fields[..at].iter().any(|earlier| earlier.name == field.name) {
                     return Err(Error::invalid("the index configuration names a field twice").with_object(field.name.clone()));
                 }

@@ -66,7 +66,7 @@ fn write_round(collection: &Collection, dim: usize, round: u64, rows: u64) {
     let some = |step: usize, skip: usize| ids.iter().skip(skip).step_by(step).map(|&id| PointId::Number(id)).collect::<Vec<_>>();
     write(WriteOperation::Delete(Selector::Ids(some(17, 3))));
     // Records without a vector, and vectors without a point, lie between the others.
-    write(WriteOperation::SetPayload(Selector::Ids(some(13, 1)), "{\"later\":true}".to_owned()));
+    write(WriteOperation::set_payload(Selector::Ids(some(13, 1)), "{\"later\":true}".to_owned()));
     let alone = Point { vectors: vec![(String::new(), vector(dim, 5, 77 + round))], payload: None, ..point(dim, ids[8]) };
     write(WriteOperation::Patch(Batch::of_points(&collection.version().schema, &[alone]).unwrap()));
 }

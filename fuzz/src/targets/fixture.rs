@@ -83,7 +83,7 @@ fn make_collection() -> Files {
         opened.write(WriteOperation::Upsert(batch)).expect("the batch is written");
     }
     let some = Selector::Ids(vec![PointId::Number(1), PointId::Number(4)]);
-    opened.write(WriteOperation::SetPayload(some.clone(), "{\"n\":null}".to_owned())).expect("a payload is set");
+    opened.write(WriteOperation::set_payload(some.clone(), "{\"n\":null}".to_owned())).expect("a payload is set");
     opened.write(WriteOperation::Delete(some)).expect("points are deleted");
     opened.close().expect("the collection closes");
     let mut others: Vec<(PathBuf, Vec<u8>)> = Vec::new();

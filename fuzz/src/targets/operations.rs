@@ -131,7 +131,7 @@ impl Machine {
         self.counter += 1;
         let text = format!("{{\"n\":{},\"stamp\":{}}}", id + 1, self.counter);
         let selector = Selector::Ids(vec![PointId::Number(id)]);
-        let operation = WriteOperation::SetPayload(selector, text.clone());
+        let operation = WriteOperation::set_payload(selector, text.clone());
         self.write(operation, |model| {
             if let Some(row) = model.get_mut(&id) {
                 row.1 = Some(text);

@@ -129,6 +129,7 @@ fn kind_of(head: &RecordHead) -> Option<&'static str> {
             Some(if replaces || has_vectors { "upsert" } else { "payload" })
         }
         RecordKind::Delete => Some("delete"),
+        RecordKind::DeleteVectors => Some("delete vectors"),
         RecordKind::Schema => Some("schema"),
         RecordKind::Move | RecordKind::Durable | RecordKind::Catalog => None,
     }

@@ -33,7 +33,7 @@ fn eventful(seed: u64) -> Site {
     upsert(&a, 0..5, &mut site.stream);
     delete(&a, 3);
     let ids = Selector::Ids(vec![PointId::Number(0), PointId::Number(2)]);
-    a.write(WriteOperation::SetPayload(ids, "{\"k\":1}".to_owned())).expect("payloads are set");
+    a.write(WriteOperation::set_payload(ids, "{\"k\":1}".to_owned())).expect("payloads are set");
     step(&a, &engine::collection::Step::Seal);
     upsert(&a, 10..12, &mut site.stream);
     archiver.pass(&database, &[&a], Mode::Closing).expect("a pass succeeds");

@@ -70,6 +70,12 @@ impl Driver {
         let version = collection.version();
         let drawn = operation(&change, &version.schema).map_err(|error| format!("a drawn change was refused: {error}"))?;
         let written = collection.write(drawn);
+        if change.is_refused(&self.names.lives[index].points) {
+            return match written {
+                Err(error) if error.kind == engine::ErrorKind::NotFound => Ok(()),
+                other => Err(format!("vectors of points that are not there gave {other:?}")),
+            };
+        }
         let Some(ack) = self.attempt("a write", written)? else {
             self.pending = Some(Pending::Write(index, change));
             return Ok(());
@@ -367,5 +373,13 @@ fn name_of(change: &Change) -> &'static str {
         Change::Delete(_) => "a delete",
         Change::SetPayload(..) => "a payload",
         Change::Index(_) => "an index",
+        Change::UpsertIf(..) => "a conditional upsert",
+        Change::PatchVectors(..) => "vectors",
+        Change::DeleteVectors(..) => "a delete of vectors",
+        Change::SetBelow(..) => "a payload below a key",
+        Change::Overwrite(..) => "an overwrite of payloads",
+        Change::DeleteKeys(..) => "a delete of keys",
+        Change::Clear(_) => "a clearing of payloads",
+        Change::DropIndex(_) => "a drop of an index",
     }
 }

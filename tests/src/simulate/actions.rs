@@ -126,6 +126,11 @@ impl Driver {
         for (change, answer) in changes.into_iter().zip(answers) {
             let kind = kind_of(&change);
             match answer {
+                // What cannot be is refused, and nothing else is.
+                answer if change.is_refused(&self.registry.lives[life].points) => match answer {
+                    Err(error) if error.kind == ErrorKind::NotFound => self.note(format!("{kind} on life {life} refused: {error}")),
+                    answer => return Err(format!("{kind} of points that are not there gave {answer:?}")),
+                },
                 Ok(ack) => {
                     self.note(format!("{kind} on life {life} acknowledged: {} points, lsn {}", ack.points, ack.lsn));
                     let known = &mut self.registry.lives[life];
@@ -448,6 +453,14 @@ fn kind_of(change: &Change) -> &'static str {
         Change::Delete(_) => "delete",
         Change::SetPayload(..) => "set-payload",
         Change::Index(_) => "field index",
+        Change::UpsertIf(..) => "conditional upsert",
+        Change::PatchVectors(..) => "vectors",
+        Change::DeleteVectors(..) => "delete of vectors",
+        Change::SetBelow(..) => "set-payload below a key",
+        Change::Overwrite(..) => "overwrite of payloads",
+        Change::DeleteKeys(..) => "delete of keys",
+        Change::Clear(_) => "clearing of payloads",
+        Change::DropIndex(_) => "drop of a field index",
     }
 }
 

@@ -1,12 +1,12 @@
 //! Draws schemas and changes from a seed, and says them to the engine.
 
-use engine::collection::{Selector, WriteOperation};
+use engine::collection::{PayloadPatch, Selector, UpsertCondition, UpsertMode, WriteOperation};
 use engine::payload::{FieldType, Filter};
 use engine::schema::{Distance, FieldSchema, IndexParams, Numbers, Schema, VectorSchema};
 use engine::{Batch, Point, PointId, Result};
 use platform::random::Stream;
 
-use crate::model::{Change, Id, Measure, Row, Which};
+use crate::model::{Change, Id, Measure, Only, Row, Which};
 
 /// Names from here on become UUIDs, which the engine orders behind numbers.
 const FIRST_UUID: Id = 1 << 40;
@@ -112,10 +112,13 @@ fn rows(stream: &mut Stream, shape: &Shape, sizes: Sizes, absent: u64) -> Vec<(I
 /// Draws which points are meant.
 pub fn which(stream: &mut Stream, sizes: Sizes) -> Which {
     match stream.below(4) {
-        0 => Which::Tag(stream.below(TAGS)),
-        1 => Which::Below(stream.below(NUMBERS / 4)),
+        0 | 1 => which_by_payload(stream),
         _ => Which::Ids((0..=stream.below(6)).map(|_| id(stream, sizes)).collect()),
     }
+}
+
+fn which_by_payload(stream: &mut Stream) -> Which {
+    if stream.chance(1, 2) { Which::Tag(stream.below(TAGS)) } else { Which::Below(stream.below(NUMBERS / 4)) }
 }
 
 /// Draws whole points: changes that do not depend on each other, which the engine syncs together.
@@ -125,18 +128,55 @@ pub fn upsert(stream: &mut Stream, shape: &Shape, sizes: Sizes) -> Change {
 
 /// Draws a change.
 pub fn change(stream: &mut Stream, shape: &Shape, sizes: Sizes) -> Change {
-    match stream.below(16) {
-        0..8 => upsert(stream, shape, sizes),
-        8..11 => Change::Patch(rows(stream, shape, sizes, 4)),
-        11..13 => Change::Delete(which(stream, sizes)),
-        13..15 => {
+    match stream.below(32) {
+        0..12 => upsert(stream, shape, sizes),
+        12..16 => Change::Patch(rows(stream, shape, sizes, 4)),
+        16..19 => Change::Delete(which(stream, sizes)),
+        19..21 => {
             let mut members = payload(stream, sizes);
             if members.is_empty() {
                 members.push(("n".to_owned(), "7".to_owned()));
             }
             Change::SetPayload(which(stream, sizes), members)
         }
+        21..27 => vector_change(stream, shape, sizes),
+        27..30 => payload_change(stream, sizes),
+        30 => Change::DropIndex(if stream.chance(1, 2) { "tag" } else { "n" }),
         _ => Change::Index(if stream.chance(1, 2) { "tag" } else { "n" }),
+    }
+}
+
+/// Draws a change of vectors that depends on which points are there, and which vectors they have.
+fn vector_change(stream: &mut Stream, shape: &Shape, sizes: Sizes) -> Change {
+    let condition = stream.chance(1, 2).then(|| which_by_payload(stream));
+    match stream.below(3) {
+        0 => {
+            let only = [Only::Any, Only::New, Only::Known][stream.below(3) as usize];
+            Change::UpsertIf(rows(stream, shape, sizes, 1), only, condition)
+        }
+        1 => {
+            // Few rows: one name that is not there refuses them all.
+            let mut rows = rows(stream, shape, sizes, 4);
+            rows.truncate(2);
+            rows.iter_mut().for_each(|(_, row)| row.payload.clear());
+            Change::PatchVectors(rows, condition)
+        }
+        _ => {
+            let first = stream.below(shape.vectors.len() as u64) as usize;
+            let places = if stream.chance(1, 4) { (0..shape.vectors.len()).collect() } else { vec![first] };
+            Change::DeleteVectors(which(stream, sizes), places)
+        }
+    }
+}
+
+/// Draws a change of payloads that takes something away or puts it elsewhere.
+fn payload_change(stream: &mut Stream, sizes: Sizes) -> Change {
+    let meant = which(stream, sizes);
+    match stream.below(4) {
+        0 => Change::Overwrite(meant, payload(stream, sizes)),
+        1 => Change::DeleteKeys(meant, if stream.chance(1, 2) { vec!["tag"] } else { vec!["n", "text", "o"] }),
+        2 => Change::SetBelow(meant, stream.below(NUMBERS)),
+        _ => Change::Clear(meant),
     }
 }
 
@@ -201,6 +241,14 @@ fn batch(rows: &[(Id, Row)], schema: &Schema) -> Result<Batch> {
     Batch::of_points(schema, &rows.iter().map(point).collect::<Vec<_>>())
 }
 
+fn condition(which: Option<&Which>) -> Result<Option<Filter>> {
+    which.map_or(Ok(None), filter)
+}
+
+fn text(members: &[(String, String)]) -> Option<String> {
+    Row { vectors: Vec::new(), payload: members.to_vec() }.payload_text()
+}
+
 /// Says a change to the engine.
 ///
 /// # Errors
@@ -208,12 +256,32 @@ fn batch(rows: &[(Id, Row)], schema: &Schema) -> Result<Batch> {
 pub fn operation(change: &Change, schema: &Schema) -> Result<WriteOperation> {
     Ok(match change {
         Change::Upsert(rows) => WriteOperation::Upsert(batch(rows, schema)?),
+        Change::UpsertIf(rows, only, which) => {
+            let mode = match only {
+                Only::Any => UpsertMode::Upsert,
+                Only::New => UpsertMode::InsertOnly,
+                Only::Known => UpsertMode::UpdateOnly,
+            };
+            WriteOperation::UpsertIf(batch(rows, schema)?, UpsertCondition { mode, filter: condition(which.as_ref())? })
+        }
+        Change::PatchVectors(rows, which) => WriteOperation::PatchVectors(batch(rows, schema)?, condition(which.as_ref())?),
+        Change::DeleteVectors(which, places) => {
+            let names = places.iter().map(|place| schema.vectors[*place].name.clone()).collect();
+            WriteOperation::DeleteVectors(selector(which)?, names)
+        }
         Change::Patch(rows) => WriteOperation::Patch(batch(rows, schema)?),
         Change::Delete(which) => WriteOperation::Delete(selector(which)?),
-        Change::SetPayload(which, members) => {
-            let row = Row { vectors: Vec::new(), payload: members.clone() };
-            WriteOperation::SetPayload(selector(which)?, row.payload_text().unwrap_or_default())
+        Change::SetPayload(which, members) => WriteOperation::set_payload(selector(which)?, text(members).unwrap_or_default()),
+        Change::SetBelow(which, number) => {
+            let (payload, key) = (format!("{{\"x\":{number}}}"), Some("o.p".to_owned()));
+            WriteOperation::SetPayload(PayloadPatch { selector: selector(which)?, payload, key })
         }
+        Change::Overwrite(which, members) => WriteOperation::OverwritePayload(selector(which)?, text(members).unwrap_or("{}".to_owned())),
+        Change::DeleteKeys(which, keys) => {
+            WriteOperation::DeletePayload(selector(which)?, keys.iter().map(|key| (*key).to_owned()).collect())
+        }
+        Change::Clear(which) => WriteOperation::ClearPayload(selector(which)?),
+        Change::DropIndex(field) => WriteOperation::DropField((*field).to_owned()),
         Change::Index(field) => {
             let field_type = if *field == "tag" { FieldType::Keyword } else { FieldType::Integer };
             WriteOperation::IndexField(FieldSchema { name: (*field).to_owned(), field_type })

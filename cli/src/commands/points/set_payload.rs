@@ -17,7 +17,7 @@ pub(super) fn run(session: &Session<'_>, args: SetPayloadArgs) -> Result<(), Fai
     minify_checked(&args.payload, &Limits::default())?;
     let selector = selector(args.which)?;
     session.write(&args.name, |_, collection| {
-        let ack = collection.write(WriteOperation::SetPayload(selector, args.payload))?;
+        let ack = collection.write(WriteOperation::set_payload(selector, args.payload))?;
         archiving::written(session, collection, ack)?;
         if session.out.is_json() {
             print_ack(session, ack.points, None, ack)?;

@@ -388,6 +388,20 @@ impl Record {
         Ok(ids)
     }
 
+    /// Reads the parts that a record of deleted vectors ends, ascending.
+    ///
+    /// # Errors
+    /// `Corrupt` when there is none, one is the point itself, or they do not ascend.
+    pub fn ended_parts(&self) -> Result<Vec<usize>> {
+        let bytes = self.checked(SectionKind::Parts, 0)?.unwrap_or_default();
+        let parts: Vec<usize> = bytes.chunks_exact(2).map(|raw| usize::from(u16::from_le_bytes([raw[0], raw[1]]))).collect();
+        let ascend = parts.is_sorted_by(|a, b| a < b) && parts.first().is_some_and(|&first| first > 0);
+        if !ascend || !bytes.len().is_multiple_of(2) {
+            return Err(Error::corrupt("a record of deleted vectors does not say which").with_offset(self.head.lsn));
+        }
+        Ok(parts)
+    }
+
     /// Reads the JSON text of a schema or catalog record.
     ///
     /// # Errors

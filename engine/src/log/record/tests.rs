@@ -202,3 +202,50 @@ fn a_record_whose_content_is_copied_is_the_same_record_at_the_same_place() {
         assert_eq!(open(&elsewhere, 8128).unwrap().ids().unwrap(), points(rows).iter().map(|p| p.id).collect::<Vec<_>>());
     }
 }
+
+/// Deletes the vectors of some parts of three points.
+fn vector_delete(parts: &[u16]) -> Vec<u8> {
+    let mut draft = RecordDraft::new(RecordKind::DeleteVectors, 3);
+    draft.section(SectionKind::Ids, 0, IDS_NUMBERS, 3, [7_u64, 5, 9].iter().flat_map(|id| id.to_le_bytes()).collect());
+    draft.section(SectionKind::Parts, 0, 0, parts.len(), parts.iter().flat_map(|part| part.to_le_bytes()).collect());
+    let mut bytes = Vec::new();
+    draft.encode(128, 5, 128, LINEAGE, &mut bytes);
+    bytes
+}
+
+#[test]
+fn golden_bytes_of_deleted_vectors() {
+    let bytes = vector_delete(&[1, 3]);
+    assert_eq!(bytes.len(), 384);
+    assert_eq!((bytes[56], &bytes[58..64]), (7, &[2, 0, 3, 0, 0, 0][..]), "the kind, the sections, the rows");
+    assert_eq!(bytes[160..162], [10, 0], "the second section is of parts");
+    assert_eq!(
+        (&bytes[256..280], &bytes[320..324]),
+        (&[7, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0][..], &[1, 0, 3, 0][..])
+    );
+    assert_eq!(crate::codec::checksum::Hash::of(&bytes).to_string(), "3dc41c96f3f0218dd3059a17c4506ffd577a52cf284bb47efaf800bd14954752");
+    let record = open(&bytes, 128).unwrap();
+    assert_eq!(
+        (record.ids().unwrap(), record.ended_parts().unwrap()),
+        (vec![PointId::Number(7), PointId::Number(5), PointId::Number(9)], vec![1, 3])
+    );
+}
+
+#[test]
+fn deleted_vectors_that_were_flipped_or_cut_are_refused() {
+    let bytes = vector_delete(&[1, 3]);
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(open(&flipped, 128).is_err(), "bit {bit}");
+    }
+    assert!((0..bytes.len()).all(|len| open(&bytes[..len], 128).is_err()));
+}
+
+#[test]
+fn deleted_vectors_name_vectors_and_each_once() {
+    for (parts, fits) in [(&[1][..], true), (&[1, 2, 9], true), (&[], false), (&[0], false), (&[2, 1], false), (&[1, 1], false)] {
+        assert_eq!(open(&vector_delete(parts), 128).unwrap().ended_parts().is_ok(), fits, "{parts:?}");
+    }
+    assert!(open(&record(2, 64), 64).unwrap().ended_parts().is_err(), "another record has no such list");
+}
