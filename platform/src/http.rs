@@ -1,7 +1,8 @@
 //! HTTP: what a request, a response and whoever answers are, without a word of the crates that speak it.
 //!
 //! A [`Handler`] is blocking code: it is asked once about a request's head, before any byte of the body is read, and
-//! once about the whole request, on a thread of the door. It knows nothing of sockets and of who waits on them.
+//! once about the whole request, on a thread of the door. It knows nothing of sockets and of who waits on them. [`serve()`] has one
+//! answer through sockets, [`sim`] without, and [`client`] asks.
 
 use std::fmt::{Debug, Formatter};
 use std::io::{self, Read};
@@ -9,6 +10,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+mod call;
+pub mod client;
+mod connection;
+mod exchange;
+mod incoming;
+mod outgoing;
+mod pool;
+mod serve;
+pub mod sim;
+mod tls;
+mod watch;
+
+pub use serve::{HttpServer, serve};
+
+#[cfg(test)]
+mod tests;
 
 /// What a request wants done with its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,7 +253,7 @@ pub enum Refusal {
         /// The most bytes that were admitted.
         limit: u64,
     },
-    /// The body did not come in time.
+    /// The head or the body did not come in time.
     BodyTooSlow,
     /// The request cannot be read; the words say why.
     Malformed(String),
@@ -272,7 +290,7 @@ pub trait Handler: Send + Sync + 'static {
 /// How requests are served.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// Threads that watch the connections; they read and write, and never run a handler for long.
+    /// Threads that watch the connections; they read and write, and run no handler.
     pub workers: usize,
     /// The most requests that are handled at once.
     pub concurrency_max: usize,

@@ -1,11 +1,14 @@
 //! This process and its surroundings: id, home, environment, terminal, signals, memory.
 
 use std::io::{IsTerminal, Read};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::fs::{OsFileSystem, read_file};
@@ -92,17 +95,46 @@ fn interrupt_flag() -> &'static Arc<AtomicBool> {
 ///
 /// Fails if the system refuses the handlers.
 pub fn catch_interrupts() -> std::io::Result<()> {
-    static CAUGHT: OnceLock<()> = OnceLock::new();
-    if CAUGHT.set(()).is_err() {
-        return Ok(());
-    }
+    interrupt_pipe().map(|_| ())
+}
+
+/// Returns where a byte comes in with each signal; nobody takes it out, so that it wakes all who wait.
+fn interrupt_pipe() -> std::io::Result<&'static UnixStream> {
+    static CAUGHT: OnceLock<Result<UnixStream, std::io::ErrorKind>> = OnceLock::new();
+    let caught = CAUGHT.get_or_init(|| register_signals().map_err(|error| error.kind()));
+    caught.as_ref().map_err(|kind| (*kind).into())
+}
+
+fn register_signals() -> std::io::Result<UnixStream> {
+    let (written, read) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag clear, and sets it.
         let flag = Arc::clone(interrupt_flag());
         signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, flag)?;
         signal_hook::flag::register(signal, Arc::clone(interrupt_flag()))?;
+        // Last: whom the byte wakes finds the flag set.
+        signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
     }
-    Ok(())
+    Ok(read)
+}
+
+/// Waits until SIGINT or SIGTERM comes, or at most for `timeout`, and tells whether one came since [`catch_interrupts`].
+///
+/// # Errors
+///
+/// Fails if [`catch_interrupts`] does, which it calls, and if the system does not let it wait.
+pub fn wait_for_termination(timeout: Option<Duration>) -> std::io::Result<bool> {
+    let pipe = interrupt_pipe()?;
+    // What the system cannot count is as good as for ever.
+    let limit = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    while !interrupted() {
+        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], limit.as_ref()) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(interrupted())
 }
 
 /// Tells whether SIGINT or SIGTERM came since [`catch_interrupts`]. Long work looks now and then.
@@ -165,12 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_signal_is_noted_and_does_not_end_the_process() {
+    fn the_first_signal_is_noted_wakes_all_who_wait_and_does_not_end_the_process() {
         catch_interrupts().unwrap();
         catch_interrupts().unwrap();
         assert!(!interrupted());
+        assert!(!wait_for_termination(Some(Duration::from_millis(5))).unwrap(), "nothing came");
+        let waiting: Vec<_> = (0..2).map(|_| std::thread::spawn(|| wait_for_termination(None).unwrap())).collect();
         signal_hook::low_level::raise(SIGTERM).unwrap();
         assert!(interrupted());
+        waiting.into_iter().for_each(|waiting| assert!(waiting.join().unwrap()));
+        assert!(wait_for_termination(Some(Duration::ZERO)).unwrap(), "and it stays known");
     }
 
     #[test]

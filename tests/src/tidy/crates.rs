@@ -29,10 +29,15 @@ const CRATES: [Edges; 9] = [
 const EVERYTHING: &[&str] = &["cli", "server", "pitr", "engine", "index", "platform", "fuzz", "benches", "tests"];
 
 /// Third-party crates that one crate of ours wraps: (name, folders whose manifest may name it).
-const WRAPPED: [(&str, &[&str]); 13] = [
+const WRAPPED: [(&str, &[&str]); 18] = [
     ("object_store", &["platform"]),
-    ("tokio", &["platform", "server"]),
-    ("futures-util", &["platform", "server"]),
+    ("tokio", &["platform"]),
+    ("tokio-rustls", &["platform"]),
+    ("futures-util", &["platform"]),
+    ("hyper", &["platform"]),
+    ("hyper-util", &["platform"]),
+    ("http-body-util", &["platform"]),
+    ("httparse", &["platform"]),
     ("reqwest", &["platform"]),
     ("rustls", &["platform"]),
     ("s3s", &["tests"]),

@@ -35,15 +35,21 @@ const INDEX_DOORS: [Door; 8] = [
 
 const OBJECT_STORE: &[&str] = &["platform/src/object_store/real", "platform/src/object_store/remote"];
 
-const TOKIO: &[&str] = &["platform/src/object_store/real", "platform/src/object_store/remote", "server/"];
+const HTTP: &[&str] = &["platform/src/http/"];
+const TOKIO: &[&str] = &["platform/src/object_store/real", "platform/src/object_store/remote", "platform/src/http/"];
+const BLOCKING: &str = "platform::object_store or platform::http, which block";
 
 /// Crates that one file wraps. Tests, fuzzers and benches are not the product: they are left alone.
-const CRATE_DOOR_LIST: [Door; 8] = [
-    Door { path: "tokio", open_in: TOKIO, instead: "platform::object_store" },
-    Door { path: "futures_util", open_in: TOKIO, instead: "platform::object_store" },
+const CRATE_DOOR_LIST: [Door; 12] = [
+    Door { path: "tokio", open_in: TOKIO, instead: BLOCKING },
+    Door { path: "tokio_rustls", open_in: HTTP, instead: "platform::http" },
+    Door { path: "futures_util", open_in: TOKIO, instead: BLOCKING },
+    Door { path: "hyper", open_in: HTTP, instead: "platform::http" },
+    Door { path: "hyper_util", open_in: HTTP, instead: "platform::http" },
+    Door { path: "httparse", open_in: HTTP, instead: "platform::http" },
     Door { path: "object_store", open_in: OBJECT_STORE, instead: "crate::object_store, the blocking trait" },
     Door { path: "reqwest", open_in: OBJECT_STORE, instead: "platform::object_store" },
-    Door { path: "rustls", open_in: OBJECT_STORE, instead: "platform::object_store" },
+    Door { path: "rustls", open_in: TOKIO, instead: BLOCKING },
     Door {
         path: "memmap2",
         open_in: &["platform/src/fs/mmap.rs", "platform/src/memory.rs"],
@@ -168,6 +174,8 @@ fn crate_controls() -> Vec<Control> {
     let map = "//! A.\nfn a() { let _ = memmap2::MmapOptions::new(); }\n";
     vec![
         Control::of_place(tokio, "engine/src/a.rs", "`tokio` is banned", "platform/src/object_store/real.rs"),
+        Control::of_place(tokio, "server/src/a.rs", "`tokio` is banned", "platform/src/http/serve.rs"),
+        Control::of_place("//! A.\nuse hyper::Request;\n", "platform/src/http.rs", "`hyper` is banned", "platform/src/http/exchange.rs"),
         Control::of_place(store, "platform/src/lib.rs", "`object_store`", "platform/src/object_store/real/directory.rs"),
         Control::of_place(map, "platform/src/fs/os.rs", "platform::fs::File::map", "platform/src/fs/mmap.rs"),
         Control::of_text("pitr/src/a.rs", store, "`object_store`", "//! A.\nuse platform::object_store::ObjectStore;\n"),
