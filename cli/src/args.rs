@@ -15,6 +15,7 @@ mod markdown;
 mod points;
 mod restore;
 mod search;
+mod serve;
 mod values;
 
 pub use aliases::AliasesCommand;
@@ -28,6 +29,7 @@ pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
 pub use search::{AsOfArgs, SearchArgs};
+pub use serve::ServeArgs;
 pub use values::{Datatype, Distance, IndexKind, Memory, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
 
 const ROOT_HELP: &str = "\
@@ -126,6 +128,12 @@ pub enum Command {
     /// --exact the collection chooses. The filter is the JSON of Qdrant: must, should, must_not, min_should over
     /// match, range, has_id, is_empty and is_null.
     Search(SearchArgs),
+    /// Serve the database over HTTP, with a Qdrant-compatible REST API.
+    ///
+    /// Prints `listening on URL` on stderr when it is ready. The database is this server's as long as it runs: its
+    /// indexes are kept up in the background.
+    #[command(after_long_help = serve::HELP)]
+    Serve(ServeArgs),
     /// Read and write single points
     #[command(subcommand, after_long_help = points::HELP)]
     Points(PointsCommand),

@@ -38,6 +38,7 @@ mod purge;
 mod restore;
 mod scrub;
 mod search;
+mod serve;
 mod session;
 mod settle;
 mod stop;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Import(args) => import::run(&session()?.settling(Some(args.settle)), &args),
         Command::Export(args) => export::run(&session()?, &args),
         Command::Search(args) => search::run(&session()?, &args),
+        Command::Serve(args) => serve::run(&session()?, &args),
         Command::Points(command) => points::run(&session()?.settling(command.settle()), command),
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),

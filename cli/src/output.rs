@@ -136,6 +136,11 @@ impl Output {
         }
     }
 
+    /// Says on stderr what others wait to read, even with `--quiet`.
+    pub fn announce(&self, text: &str) {
+        self.write_err(&if self.json { json::note(text) } else { text.to_owned() });
+    }
+
     /// Says that something may be wrong though the command goes on, on stderr, even with `--quiet`.
     pub fn warn(&self, text: &str) {
         if self.json {

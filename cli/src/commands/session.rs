@@ -108,6 +108,11 @@ impl<'a> Session<'a> {
         first_failure(result, database.close())
     }
 
+    /// Opens the database for as long as this process serves it.
+    pub fn open_to_serve(&self) -> Result<Database, Failure> {
+        Ok(self.reaching(Database::open(&self.world, &self.dir, self.options)?))
+    }
+
     fn change_waiting<T>(&self, lock_wait: Duration, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         let database = self.reaching(Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?);
         let result = work(&database);

@@ -1,0 +1,90 @@
+//! `vectra serve`: the database over HTTP, until somebody ends it.
+
+use super::destination::Location;
+use super::session::Session;
+use crate::args::ServeArgs;
+use crate::exit::{Failure, usage};
+use engine::{Database, ErrorKind};
+use platform::http::{self, ServeOptions, TlsIdentity};
+use platform::process;
+use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long requests that began may take once the server is told to end.
+const GRACE: Duration = Duration::from_secs(30);
+/// Longest file of a key, certificate or certificate key.
+const FILE_LEN_MAX: u64 = 1 << 20;
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure> {
+    let keys = Keys { admin: key(session, "VECTRA_API_KEY")?, read_only: key(session, "VECTRA_READ_ONLY_API_KEY")? };
+    let options = serve_options(session, args)?;
+    let is_open = keys.admin.is_none() && keys.read_only.is_none();
+    let database = session.open_to_serve()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let stores = stores(session, &database);
+    let host = Host::start(database, HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores })?;
+    let api = Api::new(host.clone(), ApiOptions { keys, body_max: args.max_request_mib << 20, ..ApiOptions::default() });
+    let served = http::serve(&args.listen, options, Arc::new(api))
+        .map_err(|error| Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("choose another address with --listen"))?;
+    let address = served.local_address();
+    if is_open && !address.ip().is_loopback() {
+        session.out.warn("no api key is set, and the address is not this machine's alone: whoever reaches it may do everything");
+    }
+    let scheme = if args.tls_certificate.is_some() { "https" } else { "http" };
+    session.out.announce(&format!("listening on {scheme}://{address}"));
+    let ended = process::wait_for_termination(None);
+    ended.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot wait for signals: {error}")))?;
+    session.out.note("ending: requests that began are answered");
+    if !served.stop(GRACE) {
+        session.out.warn("requests took longer than 30 s to end, and were given up");
+    }
+    host.stop()
+}
+
+/// Reaches the stores of archives as every other command does.
+fn stores(session: &Session<'_>, database: &Database) -> Stores {
+    let (reach, dir) = (session.reach().clone(), database.dir().to_path_buf());
+    Stores::new(move |url| Location::parse(url, &reach)?.open_destination(&dir))
+}
+
+fn serve_options(session: &Session<'_>, args: &ServeArgs) -> Result<ServeOptions, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let concurrency_max = args.concurrency.map_or(4 * cores, usize::from);
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsIdentity { certificates_pem: read(session, certificate)?, key_pem: read(session, key)? }),
+        _ => None,
+    };
+    Ok(ServeOptions { workers: cores, concurrency_max, tls, ..ServeOptions::default() })
+}
+
+/// Gives a key: a variable, or the first line of the file that another names.
+fn key(session: &Session<'_>, name: &str) -> Result<Option<String>, Failure> {
+    let file = format!("{name}_FILE");
+    let key = match (process::env(name), process::env(&file)) {
+        (Some(_), Some(_)) => return Err(usage(format!("{name} and {file} are both set")).with_hint("unset one of them")),
+        (Some(key), None) => key,
+        (None, Some(path)) => {
+            let bytes = read(session, Path::new(&path))?;
+            let text = String::from_utf8(bytes).map_err(|_| usage(format!("the file that {file} names is not text")))?;
+            text.lines().next().unwrap_or_default().trim().to_owned()
+        }
+        (None, None) => return Ok(None),
+    };
+    if key.is_empty() {
+        return Err(usage(format!("the api key of {name} is empty")));
+    }
+    Ok(Some(key))
+}
+
+fn read(session: &Session<'_>, path: &Path) -> Result<Vec<u8>, Failure> {
+    let fs = &*session.world.fs;
+    let len = fs.metadata(path)?.map_or(0, |metadata| metadata.len);
+    if len > FILE_LEN_MAX {
+        let too_long = Failure::new(ErrorKind::InvalidInput, format!("{} is too long", path.display()));
+        return Err(too_long.with_expected(format!("at most {FILE_LEN_MAX} bytes"), len));
+    }
+    Ok(platform::fs::read_file(fs, path)?)
+}

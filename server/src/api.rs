@@ -1,0 +1,118 @@
+//! The REST API: a request comes in, is admitted, routed, carried out by the host, and answered in Qdrant's envelope.
+
+use std::sync::Arc;
+
+use engine::Error;
+use platform::World;
+use platform::http::{Admission, Handler, Head, Method, Refusal, Request, RequestBody, Response};
+
+use crate::Host;
+
+mod aliases;
+mod answer;
+mod collections;
+mod indexes;
+mod keys;
+mod label;
+mod points;
+mod query_string;
+mod route;
+mod service;
+
+use answer::Outcome;
+pub use keys::Keys;
+use query_string::QueryString;
+
+/// What the API takes and from whom.
+#[derive(Debug, Clone)]
+pub struct ApiOptions {
+    /// Who may do what.
+    pub keys: Keys,
+    /// Most bytes of a request's body.
+    pub body_max: u64,
+    /// The version that clients are told: the API level, not this program's.
+    pub api_version: &'static str,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        ApiOptions { keys: Keys::default(), body_max: 64 << 20, api_version: "1.19.0" }
+    }
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub struct Api {
+    host: Arc<Host>,
+    world: World,
+    options: ApiOptions,
+}
+
+/// A request on its way to the function that answers it.
+pub(crate) struct Call<'a> {
+    host: &'a Host,
+    query: QueryString,
+    body: &'a [u8],
+}
+
+impl Api {
+    /// Answers requests about a database.
+    #[must_use]
+    pub fn new(host: Arc<Host>, options: ApiOptions) -> Self {
+        Api { world: host.database().world().clone(), host, options }
+    }
+
+    fn answer(&self, request: &Request) -> Outcome {
+        let Request { head, body } = request;
+        let RequestBody::Whole(body) = body else {
+            return Err(Error::internal("a body that comes in pieces has no taker here"));
+        };
+        let path = route::split(&head.path)?;
+        let segments: Vec<&str> = path.iter().map(String::as_str).collect();
+        let call = Call { host: &self.host, query: QueryString::parse(&head.query)?, body };
+        let found = service::answer(&head.method, &segments, &self.options).or_else(|| route::answer(&head.method, &segments, &call));
+        found.unwrap_or_else(|| route::missing(head))
+    }
+}
+
+impl Handler for Api {
+    fn admit(&self, head: &Head) -> Result<Admission, Response> {
+        let is_urgent = service::is_open(&head.path);
+        if !is_urgent {
+            self.options.keys.check(head).map_err(answer::denied)?;
+        }
+        Ok(Admission { body_max: self.options.body_max, is_streamed: false, is_urgent })
+    }
+
+    fn handle(&self, request: Request) -> Response {
+        let began = self.world.clock.monotonic_micros();
+        let outcome = self.answer(&request);
+        let took = self.world.clock.monotonic_micros().saturating_sub(began);
+        match outcome {
+            Ok(answer) => answer.into_response(took),
+            Err(error) => answer::failed(&error, took),
+        }
+    }
+
+    fn refuse(&self, _head: Option<&Head>, refusal: Refusal) -> Response {
+        answer::refused(&refusal)
+    }
+}
+
+impl Call<'_> {
+    /// Reads the body as JSON.
+    fn json<'b, T: serde::Deserialize<'b>>(&'b self) -> Result<T, Error> {
+        let text = if self.body.is_empty() { b"{}" } else { self.body };
+        serde_json::from_slice(text).map_err(|error| Error::invalid(format!("the body does not read: {error}")))
+    }
+
+    /// Whether the client waits for the write to be visible; it always is, and an answer says what was asked for.
+    fn status(&self) -> &'static str {
+        if self.query.get("wait") == Some("true") { "completed" } else { "acknowledged" }
+    }
+}
+
+/// Whether a request changes nothing.
+fn is_reading(method: &Method) -> bool {
+    matches!(method, Method::Get | Method::Head | Method::Options)
+}

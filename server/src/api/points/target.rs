@@ -1,0 +1,127 @@
+//! What a query is near to, or ordered by.
+
+use engine::collection::{FieldOrder, Version};
+use engine::payload::{FieldPath, Filter, Number};
+use engine::{Error, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::query::Ranked;
+use crate::api::label::Label;
+
+/// What is asked for.
+pub(super) enum Target {
+    /// The points nearest to a vector.
+    Vector(Vec<f32>),
+    /// The points nearest to the vector of a point.
+    Point(Label),
+    /// Points in the order of a field.
+    OrderBy(OrderBy),
+    /// Points at random.
+    Sample,
+}
+
+/// The order of a field.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderBy {
+    key: String,
+    #[serde(default)]
+    direction: Option<Direction>,
+    #[serde(default)]
+    start_from: Option<Value>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Asc,
+    Desc,
+}
+
+impl Target {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is none, or of a kind that is not in this version.
+    pub(super) fn parse(raw: &RawValue) -> Result<Self> {
+        let text = raw.get();
+        if text.starts_with('[') {
+            return Ok(Target::Vector(vector(text)?));
+        }
+        if !text.starts_with('{') {
+            return Label::parse(text).map(Target::Point);
+        }
+        let members: serde_json::Map<String, Value> = read(text)?;
+        let mut names = members.keys().map(String::as_str).filter(|name| !members[*name].is_null());
+        let (Some(name), None) = (names.next(), names.next()) else {
+            return Err(Error::invalid("a query asks for one thing").with_expected("one member", members.len()));
+        };
+        #[derive(Deserialize)]
+        struct Raw<'a> {
+            #[serde(borrow, default)]
+            nearest: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            order_by: Option<&'a RawValue>,
+        }
+        let raw: Raw<'_> = read(text)?;
+        match (name, raw.nearest, raw.order_by) {
+            ("nearest", Some(nearest), _) if nearest.get().starts_with('[') => Ok(Target::Vector(vector(nearest.get())?)),
+            ("nearest", Some(nearest), _) => Label::parse(nearest.get()).map(Target::Point),
+            ("order_by", _, Some(order)) => OrderBy::parse(order).map(Target::OrderBy),
+            ("sample", ..) if members["sample"] == "random" => Ok(Target::Sample),
+            _ => Err(Error::invalid("a query of this kind is not in this version")
+                .with_expected("a vector, the id of a point, nearest, order_by or sample", name.escape_debug())),
+        }
+    }
+}
+
+fn vector(text: &str) -> Result<Vec<f32>> {
+    serde_json::from_str(text).map_err(|error| Error::invalid(format!("the vector of a query is a list of numbers: {error}")))
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::invalid(format!("a query does not read: {error}")))
+}
+
+impl OrderBy {
+    /// Reads an order: the name of a field, or an object.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is neither.
+    pub(super) fn parse(raw: &RawValue) -> Result<Self> {
+        if raw.get().starts_with('"') {
+            return Ok(OrderBy { key: read(raw.get())?, direction: None, start_from: None });
+        }
+        read(raw.get())
+    }
+
+    /// Gives the first points in the order of the field; a point with several values comes once for each.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the field is no path or the start no value, `Corrupt` when a payload does not read.
+    pub(super) fn ranked(&self, version: &Version, filter: Option<&Filter>, count: usize) -> Result<Vec<Ranked>> {
+        let path = FieldPath::parse(&self.key)?;
+        let start = self.start_from.as_ref().filter(|value| !value.is_null()).map(number_of).transpose()?;
+        let order = FieldOrder { is_descending: self.direction == Some(Direction::Desc), start };
+        let found = version.ordered_by(&path, order, count, filter)?;
+        found.into_iter().map(|(id, number)| Ok(Ranked { id, score: 1.0, value: Some(value_of(number)?) })).collect()
+    }
+}
+
+fn number_of(value: &Value) -> Result<Number> {
+    let number = match value {
+        Value::Number(number) => Number::parse(&number.to_string()),
+        _ => None,
+    };
+    number.ok_or_else(|| Error::invalid("an order begins at a number").with_expected("a number", value))
+}
+
+fn value_of(number: Number) -> Result<Value> {
+    let said = match number {
+        Number::Integer(integer) => serde_json::from_str(&integer.to_string()),
+        Number::Float(float) => serde_json::to_value(float),
+    };
+    said.map_err(|error| Error::internal(format!("a number cannot be said in JSON: {error}")))
+}

@@ -1,0 +1,212 @@
+//! A database that stays open: one handle a collection, shared by all requests, and the one place that changes the catalog.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use engine::archived::Archived;
+use engine::catalog::CatalogState;
+use engine::manifest::store::{self, CollectionDir};
+use engine::schema::IndexConfig;
+use engine::segment::SearchScratch;
+use engine::{Database, Error, Incarnation, Result, Schema};
+use index::Kernels;
+use parking_lot::Mutex;
+
+mod aliases;
+mod archiving;
+mod served;
+mod upkeep;
+
+pub use aliases::AliasChange;
+use archiving::Archiving;
+pub use archiving::Stores;
+pub use served::Served;
+use upkeep::Upkeep;
+
+/// How a database is held.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// The kernels that searches and builds run on.
+    pub kernels: &'static Kernels,
+    /// Threads of one build in the background.
+    pub build_threads: usize,
+    /// How the stores of archives are reached.
+    pub stores: Stores,
+}
+
+/// An open database and the handles of its collections.
+#[derive(Debug)]
+pub struct Host {
+    database: Database,
+    kernels: &'static Kernels,
+    /// The catalog as it is; replaced after each change.
+    names: ArcSwap<CatalogState>,
+    open: Mutex<BTreeMap<Incarnation, Arc<Served>>>,
+    /// One change of the catalog at a time.
+    changing: Mutex<()>,
+    scratches: Mutex<Vec<SearchScratch>>,
+    upkeep: Arc<Upkeep>,
+    archiving: Archiving,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Nothing is closed here: what was acknowledged is durable, and the next opening recovers.
+        self.upkeep.stop();
+    }
+}
+
+impl Host {
+    /// Takes over a database that was opened for writing, opens its collections, and begins to keep their indexes up.
+    ///
+    /// # Errors
+    /// Those of opening a collection.
+    pub fn start(database: Database, options: HostOptions) -> Result<Arc<Self>> {
+        let host = Arc::new(Host {
+            names: ArcSwap::from_pointee(database.state()),
+            kernels: options.kernels,
+            open: Mutex::default(),
+            changing: Mutex::default(),
+            scratches: Mutex::default(),
+            upkeep: Upkeep::start(database.world().clone(), options.build_threads),
+            archiving: Archiving::new(options.stores),
+            database,
+        });
+        for name in host.names.load().collections.keys() {
+            host.served(name)?;
+        }
+        host.archiving.follow(&host);
+        Ok(host)
+    }
+
+    /// Gives the database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Gives the catalog as it is now.
+    #[must_use]
+    pub fn names(&self) -> Arc<CatalogState> {
+        self.names.load_full()
+    }
+
+    /// Gives the kernels that searches run on.
+    #[must_use]
+    pub fn kernels(&self) -> &'static Kernels {
+        self.kernels
+    }
+
+    /// Finds the collection that a name or alias means.
+    ///
+    /// # Errors
+    /// `NotFound` naming what exists; those of opening it, the first time.
+    pub fn served(&self, name: &str) -> Result<Arc<Served>> {
+        let names = self.names.load();
+        let (name, life) = names.resolve(name)?;
+        let mut open = self.open.lock();
+        if let Some(served) = open.get(&life.incarnation) {
+            return Ok(served.clone());
+        }
+        let archive = names.archives.get(name);
+        if let Some(settings) = archive {
+            self.fetch_lost(life.incarnation, &settings.url)?;
+        }
+        let collection = self.database.collection(name)?;
+        if let Some(settings) = archive {
+            let kept = Archived::read(&*self.database.world().fs, collection.dir().root())?;
+            collection.set_archived(kept.lsn(), settings.backlog_limit);
+        }
+        let served = Arc::new(Served::new(collection, self.upkeep.clone(), self.database.world().clone()));
+        self.upkeep.add(&served);
+        open.insert(life.incarnation, served.clone());
+        Ok(served)
+    }
+
+    /// Fetches an end that a log lost and its archive has, before the log is opened to be written (rule S19).
+    fn fetch_lost(&self, incarnation: Incarnation, url: &str) -> Result<()> {
+        let world = self.database.world();
+        let dir = CollectionDir::new(self.database.collection_dir(incarnation));
+        let manifest = store::newest(&*world.fs, &dir)?;
+        let archive = self.archiving.store(url);
+        pitr::archiver::fetch_lost(world, archive, &dir.log(), dir.root(), manifest.covered_lsn, manifest.timeline()).map(drop)
+    }
+
+    /// Creates a collection.
+    ///
+    /// # Errors
+    /// Those of [`Database::create_collection`].
+    pub fn create(&self, name: &str, schema: &Schema) -> Result<()> {
+        self.change(|| self.database.create_collection(name, schema).map(drop))?;
+        self.served(name).map(drop)
+    }
+
+    /// Drops a collection; `false` when there was none of this name. Writes that began are finished first, later ones do not find it.
+    ///
+    /// # Errors
+    /// `Io`, `NoSpace`.
+    pub fn drop_collection(&self, name: &str) -> Result<bool> {
+        self.change(|| {
+            let state = self.database.state();
+            let Some(life) = state.collections.get(name) else { return Ok(false) };
+            let served = self.open.lock().remove(&life.incarnation);
+            if let Some(served) = served {
+                served.end()?;
+            }
+            self.database.drop_collection(name, false).map(|_| true)
+        })
+    }
+
+    /// Changes how a collection is indexed, or what is kept for its clients.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of a write.
+    pub fn configure(&self, name: &str, config: IndexConfig) -> Result<()> {
+        let served = self.served(name)?;
+        served.write(engine::collection::WriteOperation::Configure(config)).map(drop)
+    }
+
+    /// Changes aliases, all or none of them as far as anybody can see beforehand.
+    ///
+    /// # Errors
+    /// `NotFound` when a collection or an alias does not exist, `Exists` when the alias is a collection's name; nothing changed then.
+    pub fn change_aliases(&self, changes: &[AliasChange]) -> Result<()> {
+        self.change(|| aliases::carry_out(&self.database, changes))
+    }
+
+    fn change<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _one_at_a_time = self.changing.lock();
+        let done = work();
+        self.names.store(Arc::new(self.database.state()));
+        done
+    }
+
+    /// Does work that searches, with room that is kept from one search to the next.
+    pub fn with_scratch<T>(&self, work: impl FnOnce(&mut SearchScratch) -> T) -> T {
+        let taken = self.scratches.lock().pop();
+        let mut scratch = taken.unwrap_or_default();
+        let done = work(&mut scratch);
+        self.scratches.lock().push(scratch);
+        done
+    }
+
+    /// Ends the background work, closes every collection and the database: what a later opening finds needs no recovery.
+    ///
+    /// # Errors
+    /// `Io`, `NoSpace`: the first that occurred; the rest is closed all the same.
+    pub fn stop(&self) -> Result<()> {
+        self.upkeep.stop();
+        let archived = self.archiving.stop(self);
+        let _nobody_changes = self.changing.lock();
+        let all = std::mem::take(&mut *self.open.lock());
+        let mut first: Option<Error> = archived.err();
+        for served in all.values() {
+            if let Err(error) = served.end() {
+                first.get_or_insert(error);
+            }
+        }
+        let closed = self.database.quiesce();
+        first.map_or(closed, Err)
+    }
+}

@@ -1,0 +1,10 @@
+//! The database over HTTP: a Qdrant-compatible REST API, and the background work of a database that stays open.
+//!
+//! [`Host`] holds the database; `api` turns requests into calls of it and answers into JSON. Sockets, TLS and threads of connections
+//! are behind `platform::http`.
+
+mod api;
+mod host;
+
+pub use api::{Api, ApiOptions, Keys};
+pub use host::{Host, HostOptions, Served, Stores};
