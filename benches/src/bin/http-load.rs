@@ -1,9 +1,13 @@
-//! Load on a server over HTTP: `http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--json]`.
+//! Load on a server over HTTP: `http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--fresh]
+//! [--json]`.
 //!
 //! `BODIES` is a file with one body a line, as `vectra export` and a few lines of script write them; each connection sends every
 //! N-th line, from the first again after the last, and sends the next when the answer to the one before was read. All requests
-//! are written down before the clock starts. Answers other than 2xx are counted apart; the first of them is shown.
-//! `http-load --door [WORKERS]` serves the smallest answer there is, to measure the door alone.
+//! are written down before the clock starts. With `--fresh` each request has a connection of its own, as the Python client does it on
+//! one machine. Answers other than 2xx are counted apart; the first of them is shown.
+//!
+//! `http-load --door [WORKERS [MICROS [CONCURRENCY]]]` serves the smallest answer there is, after computing for so many microseconds,
+//! to measure the door alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use platform::http::client::{Client, ClientOptions, Prepared};
 use platform::http::{Admission, Handler, Head, Method, Refusal, Request, Response, ServeOptions, serve};
 use platform::process::wait_for_termination;
 
-const USAGE: &str = "http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--json]";
+const USAGE: &str = "http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--fresh] [--json]";
 
 /// What the command line says.
 struct Options {
@@ -23,6 +27,7 @@ struct Options {
     connections: usize,
     seconds: u64,
     headers: Vec<(String, String)>,
+    is_fresh: bool,
     is_json: bool,
 }
 
@@ -37,7 +42,8 @@ struct Measured {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "--door") {
-        return door(arguments.get(1).map_or(2, |text| text.parse().expect("a number of workers")));
+        let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().expect("a number"));
+        return door(number(1, 2) as usize, number(2, 0), number(3, 64) as usize);
     }
     let options = read(arguments);
     let (url, method, path) = (options.plain.first().expect(USAGE), options.plain.get(1).expect(USAGE), options.plain.get(2).expect(USAGE));
@@ -48,7 +54,7 @@ fn main() {
 }
 
 fn read(arguments: Vec<String>) -> Options {
-    let mut options = Options { plain: Vec::new(), connections: 1, seconds: 5, headers: Vec::new(), is_json: false };
+    let mut options = Options { plain: Vec::new(), connections: 1, seconds: 5, headers: Vec::new(), is_fresh: false, is_json: false };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect(USAGE);
@@ -60,6 +66,7 @@ fn read(arguments: Vec<String>) -> Options {
                 let (name, value) = value.split_once(':').expect("a header is a name, a colon and a value");
                 options.headers.push((name.to_owned(), value.trim().to_owned()));
             }
+            "--fresh" => options.is_fresh = true,
             "--json" => options.is_json = true,
             _ => options.plain.push(argument),
         }
@@ -78,9 +85,10 @@ fn run(options: &Options, url: &str, method: Method, path: &str, bodies: &[Vec<u
     let mut headers = options.headers.clone();
     headers.push(("content-type".to_owned(), "application/json".to_owned()));
     let asked = ClientOptions { headers, ..ClientOptions::default() };
+    let connect = || Client::new(url, asked.clone()).expect("a URL");
     let clients: Vec<(Client, Vec<Prepared>)> = (0..options.connections)
         .map(|at| {
-            let client = Client::new(url, asked.clone()).expect("a URL");
+            let client = connect();
             let own = bodies.iter().skip(at % bodies.len()).step_by(options.connections.min(bodies.len()));
             let prepared = own.map(|body| client.prepare(method, path, &[], body).expect("a path that can be sent")).collect();
             (client, prepared)
@@ -90,20 +98,27 @@ fn run(options: &Options, url: &str, method: Method, path: &str, bodies: &[Vec<u
     let started = clock.monotonic_micros();
     let until = started + options.seconds * 1_000_000;
     let measured = std::thread::scope(|scope| {
-        let threads: Vec<_> = clients.iter().map(|(client, own)| scope.spawn(|| connection(client, own, &clock, until))).collect();
+        let clock = &clock;
+        let fresh = options.is_fresh.then_some(&connect);
+        let threads: Vec<_> =
+            clients.iter().map(|(client, own)| scope.spawn(move || connection(client, fresh, own, clock, until))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a connection measures to its end")).fold(Measured::default(), joined)
     });
     (measured, (clock.monotonic_micros() - started) as f64 / 1e6)
 }
 
-fn connection(client: &Client, prepared: &[Prepared], clock: &OsClock, until: u64) -> Measured {
+fn connection(kept: &Client, fresh: Option<&impl Fn() -> Client>, prepared: &[Prepared], clock: &OsClock, until: u64) -> Measured {
     let (mut measured, mut answer) = (Measured::default(), Vec::new());
     let mut now = clock.monotonic_micros();
     for request in prepared.iter().cycle() {
         if now >= until {
             break;
         }
-        let status = client.send_prepared(request, &mut answer).expect("the server answers");
+        let status = match fresh {
+            Some(connect) => connect().send_prepared(request, &mut answer),
+            None => kept.send_prepared(request, &mut answer),
+        };
+        let status = status.expect("the server answers");
         let then = std::mem::replace(&mut now, clock.monotonic_micros());
         measured.micros.push(u32::try_from(now - then).unwrap_or(u32::MAX));
         if !(200..300).contains(&status) {
@@ -143,8 +158,11 @@ fn print(options: &Options, measured: &mut Measured, seconds: f64) {
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).expect("stdout takes a line");
 }
 
-/// The smallest answer.
-struct Trivial;
+/// The smallest answer, after some work.
+struct Trivial {
+    clock: OsClock,
+    micros: u64,
+}
 
 impl Handler for Trivial {
     fn admit(&self, _head: &Head) -> Result<Admission, Response> {
@@ -152,6 +170,10 @@ impl Handler for Trivial {
     }
 
     fn handle(&self, _request: Request) -> Response {
+        let until = self.clock.monotonic_micros() + self.micros;
+        while self.micros > 0 && self.clock.monotonic_micros() < until {
+            std::hint::spin_loop();
+        }
         Response::new(200, "application/json", "{\"result\":true,\"status\":\"ok\",\"time\":0.0}")
     }
 
@@ -160,8 +182,9 @@ impl Handler for Trivial {
     }
 }
 
-fn door(workers: usize) {
-    let door = serve("127.0.0.1:0", ServeOptions { workers, ..ServeOptions::default() }, Arc::new(Trivial)).expect("a port is free");
+fn door(workers: usize, micros: u64, concurrency_max: usize) {
+    let options = ServeOptions { workers, concurrency_max, ..ServeOptions::default() };
+    let door = serve("127.0.0.1:0", options, Arc::new(Trivial { clock: OsClock::new(), micros })).expect("a port is free");
     let line = format!("http://{}\n", door.local_address());
     std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).expect("stdout takes a line");
     wait_for_termination(None).expect("signals can be waited for");

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::exchange::{Desk, Origin};
 use super::outgoing::{header_value, status};
+use super::private::OwnThread;
 use super::watch::{Limits, Verdict, Watch, Watched};
 use super::{Refusal, Response, ResponseBody, call};
 
@@ -39,6 +40,19 @@ pub(super) struct Line {
     pub tls: Option<TlsAcceptor>,
 }
 
+/// How far a stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// There is none.
+    Open,
+    /// Nothing more is accepted, and each answer tells that it is the last.
+    Closing,
+    /// Connections end with the request that runs.
+    Ends,
+    /// Connections end where they are.
+    Over,
+}
+
 /// Why a connection is done.
 enum End {
     /// One of the two sides ended it as the protocol says, or it broke.
@@ -48,30 +62,32 @@ enum End {
 }
 
 impl Line {
-    /// Serves a connection until it ends. When `ends` becomes true it ends after the request that runs.
-    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, mut ends: Receiver<bool>) {
+    /// Serves a connection until it ends, with handlers on `own_thread` if there is one.
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, own_thread: Option<OwnThread>, mut stage: Receiver<Stage>) {
         // Answers are written whole; nothing is gained by waiting for more.
         let _ = stream.set_nodelay(true);
-        let Some(acceptor) = &self.tls else { return self.drive(stream, peer, false, ends).await };
+        let Some(acceptor) = &self.tls else {
+            let origin = Origin { peer, is_tls: false, own_thread, watch: Watch::new() };
+            return self.drive(stream, origin, stage).await;
+        };
         let handshake = {
-            let ended = pin!(ends.wait_for(|ends| *ends));
+            let ended = pin!(stage.wait_for(|stage| *stage >= Stage::Ends));
             match select(pin!(timeout(self.limits.head, acceptor.accept(stream))), ended).await {
                 Either::Left((handshake, _)) => handshake,
                 Either::Right(_) => return,
             }
         };
         if let Ok(Ok(stream)) = handshake {
-            self.drive(stream, peer, true, ends).await;
+            let origin = Origin { peer, is_tls: true, own_thread, watch: Watch::new() };
+            self.drive(stream, origin, stage).await;
         }
     }
 
-    async fn drive<S>(&self, stream: S, peer: SocketAddr, is_tls: bool, mut ends: Receiver<bool>)
+    async fn drive<S>(&self, stream: S, origin: Origin, mut stage: Receiver<Stage>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let watch = Watch::new();
-        let origin = Origin { peer, is_tls, watch: watch.clone() };
-        let desk = &self.desk;
+        let (watch, desk) = (origin.watch.clone(), &self.desk);
         let service = service_fn(|request| {
             let origin = &origin;
             async move { Ok::<_, Infallible>(desk.exchange(origin, request).await) }
@@ -82,7 +98,9 @@ impl Line {
         let mut connection = protocol.serve_connection(TokioIo::new(Watched { stream, watch: watch.clone() }), service);
         let end = {
             let mut alarm = pin!(sleep_until(Instant::now() + self.limits.tick()));
-            let mut ending = pin!(ends.wait_for(|ends| *ends));
+            let mut later = stage.clone();
+            let mut ending = pin!(stage.wait_for(|stage| *stage >= Stage::Ends));
+            let mut over = pin!(later.wait_for(|stage| *stage == Stage::Over));
             let mut is_ending = false;
             poll_fn(|cx| {
                 if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
@@ -95,6 +113,9 @@ impl Line {
                     }
                     Pin::new(&mut connection).graceful_shutdown();
                     cx.waker().wake_by_ref();
+                }
+                if is_ending && over.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(End::Ours(Verdict::Stuck));
                 }
                 watch_over(&watch, self.limits, alarm.as_mut(), cx).map(End::Ours)
             })

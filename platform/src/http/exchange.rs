@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use super::incoming::{BodyReader, stream};
 use super::outgoing::{self, Outgoing};
 use super::pool::Pool;
+use super::private::OwnThread;
 use super::watch::Watch;
 use super::{Handler, Head, Headers, Method, Refusal, Request, RequestBody, Response, call};
 
@@ -26,8 +27,8 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 pub(super) struct Desk {
     /// Who answers.
     pub handler: Arc<dyn Handler>,
-    /// Threads for that.
-    pub pool: Pool,
+    /// Threads for that, where a connection has none for itself.
+    pub pool: Pool<()>,
     /// One permit for each request that may be handled now; closed when nothing more may begin.
     pub permits: Arc<Semaphore>,
     /// Requests that wait for a permit.
@@ -47,6 +48,8 @@ pub(super) struct Origin {
     pub peer: SocketAddr,
     /// Whether it came through TLS.
     pub is_tls: bool,
+    /// The thread that the connection has for itself, if it has one.
+    pub own_thread: Option<OwnThread>,
     /// The state of the connection.
     pub watch: Watch,
 }
@@ -57,7 +60,7 @@ impl Desk {
         let open = origin.watch.begin();
         let (parts, incoming) = request.into_parts();
         let mut body = BodyReader::new(incoming, self.body_timeout);
-        let response = self.answer(head_of(&parts, origin), &mut body).await;
+        let response = self.answer(head_of(&parts, origin), &mut body, origin.own_thread.as_ref()).await;
         if !body.is_at_end() {
             origin.watch.abandon();
         }
@@ -65,7 +68,7 @@ impl Desk {
         outgoing::response(response, closes, open)
     }
 
-    async fn answer(&self, head: Head, body: &mut BodyReader) -> Response {
+    async fn answer(&self, head: Head, body: &mut BodyReader, own_thread: Option<&OwnThread>) -> Response {
         let admission = match call::admit(&*self.handler, &head) {
             Ok(admission) => admission,
             Err(response) => return response,
@@ -88,7 +91,7 @@ impl Desk {
             Err(refusal) => return refused(&head, refusal),
         };
         match self.permit(admission.is_urgent).await {
-            Ok(permit) => self.handle(Request { head, body: RequestBody::Whole(whole) }, permit).await,
+            Ok(permit) => self.handle(Request { head, body: RequestBody::Whole(whole) }, permit, own_thread).await,
             Err(refusal) => refused(&head, refusal),
         }
     }
@@ -114,19 +117,25 @@ impl Desk {
         Arc::clone(&self.permits).acquire_owned().await.map(Some).map_err(|_| Refusal::Stopping)
     }
 
-    /// Has the request handled on a thread of the pool, whether the client waits for it or not.
-    ///
-    /// Handing it there and the answer back costs about as much as all the rest of a request that has nothing to do. Handled where it
-    /// was read it would keep other connections waiting, and could use nothing that waits for a runtime.
-    fn handle(&self, request: Request, permit: Option<OwnedSemaphorePermit>) -> impl Future<Output = Response> + use<'_> {
+    /// Has the request handled on the connection's own thread or one of the pool, whether the client waits for it or not.
+    fn handle(
+        &self,
+        request: Request,
+        permit: Option<OwnedSemaphorePermit>,
+        own_thread: Option<&OwnThread>,
+    ) -> impl Future<Output = Response> + use<'_> {
         let (sender, receiver) = oneshot::channel();
         let handler = Arc::clone(&self.handler);
-        self.pool.run(Box::new(move || {
+        let job = Box::new(move |(): &()| {
             let response = call::handle(&*handler, request);
             drop(permit);
             // Nobody may wait any more.
             let _ = sender.send(response);
-        }));
+        });
+        match own_thread {
+            Some(own_thread) => own_thread.run(job),
+            None => self.pool.run(job),
+        }
         async move {
             match receiver.await {
                 Ok(response) => response,
@@ -136,10 +145,10 @@ impl Desk {
         }
     }
 
-    /// Has the request handled while its body comes.
+    /// Has the request handled while its body comes; so the thread that reads it cannot be the one that handles.
     async fn handle_stream(&self, head: Head, body: &mut BodyReader, permit: Option<OwnedSemaphorePermit>) -> Response {
         let (to, streamed) = stream();
-        let mut handled = pin!(self.handle(Request { head, body: RequestBody::Stream(Box::new(streamed)) }, permit));
+        let mut handled = pin!(self.handle(Request { head, body: RequestBody::Stream(Box::new(streamed)) }, permit, None));
         let mut pumped = pin!(body.pump(to));
         let mut is_pumped = false;
         poll_fn(|cx| {

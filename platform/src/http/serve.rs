@@ -17,9 +17,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::Line;
+use super::connection::{Line, Stage};
 use super::exchange::Desk;
 use super::pool::Pool;
+use super::private::OwnThread;
 use super::tls;
 use super::watch::Limits;
 use super::{Handler, HttpError, ServeOptions};
@@ -39,7 +40,7 @@ const NO_ROOM: Duration = Duration::from_millis(20);
 pub struct HttpServer {
     address: SocketAddr,
     desk: Arc<Desk>,
-    stages: Stages,
+    stage: watch::Sender<Stage>,
     slots: Arc<Semaphore>,
     slots_max: u32,
     permits_max: u32,
@@ -49,14 +50,6 @@ pub struct HttpServer {
 struct Running {
     runtime: Runtime,
     accepting: JoinHandle<()>,
-}
-
-/// How far a stop is.
-struct Stages {
-    /// Nothing more is accepted.
-    accepts_no_more: watch::Sender<bool>,
-    /// Connections end with the request that runs.
-    ends: watch::Sender<bool>,
 }
 
 /// Begins to listen, and answers by `handler` from now on.
@@ -81,7 +74,7 @@ pub fn serve(listen: &str, options: ServeOptions, handler: Arc<dyn Handler>) -> 
     let address = listener.local_addr().map_err(failed)?;
     let desk = Arc::new(Desk {
         handler,
-        pool: Pool::new(permits_max as usize + URGENT_THREADS),
+        pool: Pool::new(permits_max as usize + URGENT_THREADS, || Ok(())),
         permits: Arc::new(Semaphore::new(permits_max as usize)),
         waiting: AtomicUsize::new(0),
         queue_max: options.queue_max,
@@ -91,11 +84,13 @@ pub fn serve(listen: &str, options: ServeOptions, handler: Arc<dyn Handler>) -> 
     let limits = Limits { head: options.head_timeout, write: options.body_timeout, idle: options.idle_timeout };
     let line = Arc::new(Line { desk: Arc::clone(&desk), limits, tls });
     let slots = Arc::new(Semaphore::new(slots_max as usize));
-    let stages = Stages { accepts_no_more: watch::Sender::new(false), ends: watch::Sender::new(false) };
-    let accepting = Accepting { line, slots: Arc::clone(&slots), ends: stages.ends.subscribe() };
-    let accepting = runtime.spawn(accepting.run(listener, stages.accepts_no_more.subscribe()));
+    let stage = watch::Sender::new(Stage::Open);
+    // Threads of connections that do not end in time go on until they do: nobody waits for them.
+    let private = Pool::new(options.private_max, || Builder::new_current_thread().enable_io().enable_time().build());
+    let accepting = Accepting { line, private, slots: Arc::clone(&slots), stage: stage.subscribe() };
+    let accepting = runtime.spawn(accepting.run(listener));
     let running = Mutex::new(Some(Running { runtime, accepting }));
-    Ok(HttpServer { address, desk, stages, slots, slots_max, permits_max, running })
+    Ok(HttpServer { address, desk, stage, slots, slots_max, permits_max, running })
 }
 
 /// Opens the first of the addresses that can be opened.
@@ -129,22 +124,23 @@ impl HttpServer {
     pub fn stop(&self, grace: Duration) -> bool {
         let Some(Running { runtime, accepting }) = self.running.lock().take() else { return true };
         self.desk.is_closing.store(true, Ordering::Relaxed);
-        self.stages.accepts_no_more.send_replace(true);
+        self.stage.send_replace(Stage::Closing);
         let is_done = runtime.block_on(async {
             let all_ended = timeout(grace, async {
                 let _ = accepting.await;
                 // Clients that are sending a request just now are not cut off: the answer tells them to go.
                 let _ = timeout(LAST_REQUESTS, self.all_closed()).await;
-                self.stages.ends.send_replace(true);
+                self.stage.send_replace(Stage::Ends);
                 self.all_closed().await;
                 // What is left are requests whose clients went away.
                 let _ = self.desk.permits.acquire_many(self.permits_max).await;
             });
             let is_done = all_ended.await.is_ok();
             if !is_done {
-                self.stages.ends.send_replace(true);
+                self.stage.send_replace(Stage::Ends);
                 self.desk.permits.close();
                 let _ = timeout(LAST_ANSWERS, self.all_closed()).await;
+                self.stage.send_replace(Stage::Over);
             }
             is_done
         });
@@ -167,14 +163,17 @@ impl Drop for HttpServer {
 /// What is needed to take a connection.
 struct Accepting {
     line: Arc<Line>,
+    /// Threads that serve one connection each.
+    private: Pool<Runtime>,
     slots: Arc<Semaphore>,
-    ends: watch::Receiver<bool>,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Accepting {
-    async fn run(self, listener: TcpListener, mut no_more: watch::Receiver<bool>) {
+    async fn run(self, listener: TcpListener) {
         {
-            let stopped = pin!(async move { no_more.wait_for(|no_more| *no_more).await.is_ok() });
+            let mut stage = self.stage.clone();
+            let stopped = pin!(async move { stage.wait_for(|stage| *stage >= Stage::Closing).await.is_ok() });
             match select(pin!(self.accept(&listener)), stopped).await {
                 Either::Left((never, _)) => match never {},
                 Either::Right(_) => {}
@@ -183,9 +182,8 @@ impl Accepting {
         // Clients whose connection the system has made believe that they are connected: they are served too.
         if let Ok(listener) = listener.into_std() {
             while let (Ok((stream, peer)), Ok(slot)) = (listener.accept(), Arc::clone(&self.slots).try_acquire_owned()) {
-                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                if let Ok(stream) = stream {
-                    self.spawn(stream, peer, slot);
+                if stream.set_nonblocking(true).is_ok() {
+                    self.take(stream, peer, slot);
                 }
             }
         }
@@ -194,8 +192,8 @@ impl Accepting {
     async fn accept(&self, listener: &TcpListener) -> Infallible {
         loop {
             let slot = Arc::clone(&self.slots).acquire_owned().await.expect("slots are never closed");
-            match listener.accept().await {
-                Ok((stream, peer)) => self.spawn(stream, peer, slot),
+            match listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => self.take(stream, peer, slot),
                 // Of no consequence if the client was faster to leave. Where the system has no room, it does not tell when it has: it
                 // is asked again a moment later, instead of as often as a processor can.
                 Err(_) => sleep_until(Instant::now() + NO_ROOM).await,
@@ -203,11 +201,22 @@ impl Accepting {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        let (line, ends) = (Arc::clone(&self.line), self.ends.clone());
-        tokio::spawn(async move {
-            line.serve(stream, peer, ends).await;
+    /// Gives a connection a thread for itself, or its share of those that all the others have.
+    fn take(&self, stream: std::net::TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        // Nobody else gives out these threads, so the room that is seen is there.
+        let own_thread = self.private.has_room().then(OwnThread::default);
+        let (line, stage, own) = (Arc::clone(&self.line), self.stage.clone(), own_thread.clone());
+        let serving = async move {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                line.serve(stream, peer, own, stage).await;
+            }
             drop(slot);
-        });
+        };
+        match own_thread {
+            Some(own_thread) => self.private.run(Box::new(move |runtime| own_thread.serve(runtime, serving))),
+            None => {
+                tokio::spawn(serving);
+            }
+        }
     }
 }

@@ -77,6 +77,10 @@ impl Handler for Script {
                 let _ = self.gate.lock().recv();
                 Response::new(200, "text/plain", "through")
             }
+            "/runtime" => {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                Response::new(200, "text/plain", runtime.block_on(async { "from a runtime" }))
+            }
             "/panic" | "/panic-twice" => panic!("as the test wants"),
             "/head" => {
                 let lines: Vec<String> = head.headers.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -112,6 +116,9 @@ impl Handler for Script {
         Response::new(status, "text/plain", format!("refused {path}: {refusal:?}")).with_header("x-refused", "yes")
     }
 }
+
+/// Connections with threads for themselves, and without: what holds for one holds for the other.
+const BOTH: [usize; 2] = [64, 0];
 
 fn patient() -> ServeOptions {
     let (head_timeout, body_timeout, idle_timeout) = (PATIENCE, PATIENCE, PATIENCE);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SOON: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_millis(40);
 
 fn impatient() -> ServeOptions {
     ServeOptions { head_timeout: SOON, body_timeout: SOON, ..patient() }
@@ -94,7 +94,7 @@ fn a_connection_without_a_request_is_closed_without_a_word() {
 
 #[test]
 fn clients_that_stop_in_the_middle_hold_up_nobody() {
-    let (door, _script, _strings) = stand(ServeOptions { concurrency_max: 1, queue_max: 0, ..patient() });
+    let (door, _script, _strings) = stand(ServeOptions { concurrency_max: 1, queue_max: 0, private_max: 5, ..patient() });
     let mut stopped = Vec::new();
     for begin in ["", "GET /ec", "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf", "POST /upload HTTP/1.1\r\n"] {
         for _ in 0..20 {
@@ -123,58 +123,62 @@ fn a_client_that_closes_its_side_in_the_middle_is_let_go() {
 
 #[test]
 fn above_its_limits_the_door_refuses_and_urgent_requests_pass() {
-    let (door, _script, strings) = stand(ServeOptions { concurrency_max: 1, queue_max: 1, ..patient() });
-    let ask = |path: &'static str| {
-        let (address, (to, from)) = (door.local_address(), channel());
-        let to_main = to.clone();
-        let client = std::thread::spawn(move || {
-            let mut line = Line::new(address);
-            line.send(get(path));
-            to_main.send(line.answer()).unwrap();
-        });
-        (client, from)
-    };
-    let (first, first_answer) = ask("/gate");
-    strings.wait_begun();
-    let (to, from) = channel();
-    let others: Vec<_> = (0..2)
-        .map(|_| {
-            let (address, to) = (door.local_address(), to.clone());
-            std::thread::spawn(move || {
+    for private_max in BOTH {
+        let (door, _script, strings) = stand(ServeOptions { concurrency_max: 1, queue_max: 1, private_max, ..patient() });
+        let ask = |path: &'static str| {
+            let (address, (to, from)) = (door.local_address(), channel());
+            let to_main = to.clone();
+            let client = std::thread::spawn(move || {
                 let mut line = Line::new(address);
-                line.send(get("/gate"));
-                to.send(line.answer()).unwrap();
+                line.send(get(path));
+                to_main.send(line.answer()).unwrap();
+            });
+            (client, from)
+        };
+        let (first, first_answer) = ask("/gate");
+        strings.wait_begun();
+        let (to, from) = channel();
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let (address, to) = (door.local_address(), to.clone());
+                std::thread::spawn(move || {
+                    let mut line = Line::new(address);
+                    line.send(get("/gate"));
+                    to.send(line.answer()).unwrap();
+                })
             })
-        })
-        .collect();
-    // One of the two finds a place in the queue, the other one does not.
-    let refused = from.recv_timeout(PATIENCE).unwrap();
-    assert_eq!((refused.status, refused.text()), (429, "refused /gate: Overloaded { retry_after_seconds: 1 }"));
-    let (urgent, urgent_answer) = ask("/health");
-    assert_eq!(urgent_answer.recv_timeout(PATIENCE).unwrap().status, 200);
-    strings.gate.send(()).unwrap();
-    assert_eq!(first_answer.recv_timeout(PATIENCE).unwrap().status, 200);
-    strings.wait_begun();
-    strings.gate.send(()).unwrap();
-    assert_eq!(from.recv_timeout(PATIENCE).unwrap().text(), "through");
-    others.into_iter().chain([first, urgent]).for_each(|client| client.join().unwrap());
+            .collect();
+        // One of the two finds a place in the queue, the other one does not.
+        let refused = from.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((refused.status, refused.text()), (429, "refused /gate: Overloaded { retry_after_seconds: 1 }"));
+        let (urgent, urgent_answer) = ask("/health");
+        assert_eq!(urgent_answer.recv_timeout(PATIENCE).unwrap().status, 200);
+        strings.gate.send(()).unwrap();
+        assert_eq!(first_answer.recv_timeout(PATIENCE).unwrap().status, 200);
+        strings.wait_begun();
+        strings.gate.send(()).unwrap();
+        assert_eq!(from.recv_timeout(PATIENCE).unwrap().text(), "through");
+        others.into_iter().chain([first, urgent]).for_each(|client| client.join().unwrap());
+    }
 }
 
 #[test]
 fn a_write_that_began_is_finished_though_its_client_went_away() {
-    let (door, script, strings) = stand(patient());
-    let mut line = Line::new(door.local_address());
-    line.send(get("/gate"));
-    strings.wait_begun();
-    drop(line);
-    // Another request, on the same threads, sees that the door has noticed nothing that stops it.
-    let mut other = Line::new(door.local_address());
-    other.send(get("/echo"));
-    assert_eq!(other.answer().status, 200);
-    strings.gate.send(()).unwrap();
-    // All that runs is waited for, so the first one ran to its end or this would be false.
-    assert!(door.stop(PATIENCE));
-    assert_eq!(script.handled.load(Ordering::SeqCst), 2);
+    for private_max in BOTH {
+        let (door, script, strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        line.send(get("/gate"));
+        strings.wait_begun();
+        drop(line);
+        // Another request, on the same threads, sees that the door has noticed nothing that stops it.
+        let mut other = Line::new(door.local_address());
+        other.send(get("/echo"));
+        assert_eq!(other.answer().status, 200);
+        strings.gate.send(()).unwrap();
+        // All that runs is waited for, so the first one ran to its end or this would be false.
+        assert!(door.stop(PATIENCE));
+        assert_eq!(script.handled.load(Ordering::SeqCst), 2);
+    }
 }
 
 #[test]
@@ -189,35 +193,37 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut_off() {
 
 #[test]
 fn what_is_not_http_is_refused_in_the_words_of_the_handler() {
-    let (door, script, _strings) = stand(patient());
-    let many: String = (0..200).map(|number| format!("h{number}: x\r\n")).collect();
-    let cases = [
-        (b"hello\r\n\r\n".to_vec(), 400),
-        (b"GET /\r\n\r\n".to_vec(), 400),
-        (b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400),
-        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n".to_vec(), 400),
-        (b"GET / HTTP/1.1\r\nbad\x00name: x\r\n\r\n".to_vec(), 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\n".to_vec(), 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".to_vec(), 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n".to_vec(), 400),
-        (b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec(), 400),
-        (b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n".to_vec(), 400),
-        (format!("GET / HTTP/1.1\r\nlong: {}\r\n\r\n", "x".repeat(70_000)).into_bytes(), 431),
-        (format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes(), 431),
-        (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_535)).into_bytes(), 431),
-    ];
-    for (bytes, status) in cases {
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
-        let mut line = Line::new(door.local_address());
-        line.send(&bytes);
-        let answer = line.try_answer(false).unwrap_or_else(|error| panic!("{shown:?}: {error}"));
-        assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
-        assert!(answer.head.contains("x-refused: yes\r\n"), "{shown:?}: {answer:?}");
-        line.close_write();
-        assert!(line.is_closed(), "{shown:?}");
+    for private_max in BOTH {
+        let (door, script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let many: String = (0..200).map(|number| format!("h{number}: x\r\n")).collect();
+        let cases = [
+            (b"hello\r\n\r\n".to_vec(), 400),
+            (b"GET /\r\n\r\n".to_vec(), 400),
+            (b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400),
+            (b"GET / HTTP/1.1\r\nno colon\r\n\r\n".to_vec(), 400),
+            (b"GET / HTTP/1.1\r\nbad\x00name: x\r\n\r\n".to_vec(), 400),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), 400),
+            (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\n".to_vec(), 400),
+            (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".to_vec(), 400),
+            (b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n".to_vec(), 400),
+            (b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec(), 400),
+            (b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n".to_vec(), 400),
+            (format!("GET / HTTP/1.1\r\nlong: {}\r\n\r\n", "x".repeat(70_000)).into_bytes(), 431),
+            (format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes(), 431),
+            (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_535)).into_bytes(), 431),
+        ];
+        for (bytes, status) in &cases {
+            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+            let mut line = Line::new(door.local_address());
+            line.send(bytes);
+            let answer = line.try_answer(false).unwrap_or_else(|error| panic!("{shown:?}: {error}"));
+            assert_eq!(answer.status, *status, "{shown:?}: {answer:?}");
+            assert!(answer.head.contains("x-refused: yes\r\n"), "{shown:?}: {answer:?}");
+            line.close_write();
+            assert!(line.is_closed(), "{shown:?}");
+        }
+        assert_eq!(script.handled.load(Ordering::SeqCst), 0);
     }
-    assert_eq!(script.handled.load(Ordering::SeqCst), 0);
 }
 
 #[test]
@@ -231,7 +237,9 @@ fn a_refusal_does_not_swallow_the_answers_before_it() {
 
 #[test]
 fn bytes_of_any_kind_end_in_an_answer_or_a_closed_connection() {
-    let (door, _script, _strings) = stand(ServeOptions { head_timeout: SOON, body_timeout: SOON, idle_timeout: SOON, ..patient() });
+    let at_once = Duration::from_millis(8);
+    let (door, _script, _strings) =
+        stand(ServeOptions { head_timeout: at_once, body_timeout: at_once, idle_timeout: at_once, ..patient() });
     let valid = "POST /echo?max=99 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".as_bytes();
     for seed in 0..200_u64 {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

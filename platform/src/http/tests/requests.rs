@@ -4,26 +4,30 @@ use super::*;
 
 #[test]
 fn requests_on_one_connection_are_answered_one_after_the_other() {
-    let (door, script, _strings) = stand(patient());
-    let mut line = Line::new(door.local_address());
-    for round in 0..3 {
-        line.send(post("/echo", &format!("body {round}")));
-        let answer = line.answer();
-        assert_eq!((answer.status, answer.text()), (200, format!("body {round}").as_str()));
+    for private_max in BOTH {
+        let (door, script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        for round in 0..3 {
+            line.send(post("/echo", &format!("body {round}")));
+            let answer = line.answer();
+            assert_eq!((answer.status, answer.text()), (200, format!("body {round}").as_str()));
+        }
+        line.send(get("/empty"));
+        assert_eq!(line.answer().status, 204);
+        assert_eq!(script.handled.load(Ordering::SeqCst), 4);
     }
-    line.send(get("/empty"));
-    assert_eq!(line.answer().status, 204);
-    assert_eq!(script.handled.load(Ordering::SeqCst), 4);
 }
 
 #[test]
 fn requests_sent_at_once_are_answered_in_their_order() {
-    let (door, _script, _strings) = stand(patient());
-    let mut line = Line::new(door.local_address());
-    let all: String = (0..40).map(|number| post("/echo", &number.to_string())).collect();
-    line.send(all);
-    for number in 0..40 {
-        assert_eq!(line.answer().text(), number.to_string());
+    for private_max in BOTH {
+        let (door, _script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        let all: String = (0..40).map(|number| post("/echo", &number.to_string())).collect();
+        line.send(all);
+        for number in 0..40 {
+            assert_eq!(line.answer().text(), number.to_string());
+        }
     }
 }
 
@@ -67,53 +71,69 @@ fn a_body_in_chunks_comes_whole() {
 
 #[test]
 fn a_client_that_asks_whether_to_send_its_body_is_told() {
-    let (door, _script, _strings) = stand(patient());
-    let mut line = Line::new(door.local_address());
-    line.send("POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
-    assert_eq!(line.read_until(b"\r\n\r\n").unwrap(), b"HTTP/1.1 100 Continue\r\n\r\n");
-    line.send("ok");
-    assert_eq!(line.answer().text(), "ok");
-    line.send("POST /forbidden HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
-    let answer = line.answer();
-    assert_eq!((answer.status, answer.text()), (403, "not for you"));
+    for private_max in BOTH {
+        let (door, _script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        line.send("POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+        assert_eq!(line.read_until(b"\r\n\r\n").unwrap(), b"HTTP/1.1 100 Continue\r\n\r\n");
+        line.send("ok");
+        assert_eq!(line.answer().text(), "ok");
+        line.send("POST /forbidden HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+        let answer = line.answer();
+        assert_eq!((answer.status, answer.text()), (403, "not for you"));
+    }
 }
 
 #[test]
 fn connections_for_one_request_each_are_all_served() {
-    let (door, script, _strings) = stand(patient());
-    let clients: Vec<_> = (0..4)
-        .map(|client| {
-            let address = door.local_address();
-            std::thread::spawn(move || {
-                for number in 0..100 {
-                    let mut line = Line::new(address);
-                    line.send(format!(
-                        "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\n{:03}",
-                        client * 100 + number
-                    ));
-                    assert_eq!(line.answer().text(), format!("{:03}", client * 100 + number));
-                    assert!(line.is_closed());
-                }
+    for private_max in BOTH {
+        let (door, script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let clients: Vec<_> = (0..4)
+            .map(|client| {
+                let address = door.local_address();
+                std::thread::spawn(move || {
+                    for number in 0..100 {
+                        let mut line = Line::new(address);
+                        line.send(format!(
+                            "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\n{:03}",
+                            client * 100 + number
+                        ));
+                        assert_eq!(line.answer().text(), format!("{:03}", client * 100 + number));
+                        assert!(line.is_closed());
+                    }
+                })
             })
-        })
-        .collect();
-    clients.into_iter().for_each(|client| client.join().unwrap());
-    assert_eq!(script.handled.load(Ordering::SeqCst), 400);
+            .collect();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+        assert_eq!(script.handled.load(Ordering::SeqCst), 400);
+    }
 }
 
 #[test]
 fn a_panic_is_answered_and_the_process_goes_on() {
-    let (door, _script, _strings) = stand(patient());
-    let mut line = Line::new(door.local_address());
-    line.send(get("/panic"));
-    let answer = line.answer();
-    assert_eq!((answer.status, answer.text()), (500, "refused /panic: Panicked"));
-    line.send(get("/panic-at-admission"));
-    assert_eq!(line.answer().text(), "refused /panic-at-admission: Panicked");
-    line.send(get("/panic-twice"));
-    assert_eq!(line.answer().text(), "internal error\n", "even of whoever words the refusal");
-    line.send(get("/echo"));
-    assert_eq!(line.answer().status, 200);
+    for private_max in BOTH {
+        let (door, _script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        line.send(get("/panic"));
+        let answer = line.answer();
+        assert_eq!((answer.status, answer.text()), (500, "refused /panic: Panicked"));
+        line.send(get("/panic-at-admission"));
+        assert_eq!(line.answer().text(), "refused /panic-at-admission: Panicked");
+        line.send(get("/panic-twice"));
+        assert_eq!(line.answer().text(), "internal error\n", "even of whoever words the refusal");
+        line.send(get("/echo"));
+        assert_eq!(line.answer().status, 200);
+    }
+}
+
+#[test]
+fn a_handler_may_wait_for_a_runtime_of_its_own() {
+    for private_max in BOTH {
+        let (door, _script, _strings) = stand(ServeOptions { private_max, ..patient() });
+        let mut line = Line::new(door.local_address());
+        line.send(get("/runtime"));
+        assert_eq!(line.answer().text(), "from a runtime");
+    }
 }
 
 #[test]
