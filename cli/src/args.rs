@@ -1,7 +1,9 @@
 //! The grammar of the command line: every word, flag and help text, and nothing that acts on them.
 
 use clap::{Args, Parser, Subcommand};
+use server::Host;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 mod aliases;
@@ -100,6 +102,24 @@ pub struct Globals {
     /// Open a database whose last commit time lies in the future of this machine's clock
     #[arg(long, global = true, help_heading = "Global options")]
     pub accept_clock: bool,
+    /// The server that carries the command out, in a server.
+    #[arg(skip)]
+    pub hosted: Option<Hosted>,
+}
+
+/// The server that carries a command out for a client, and where the client stands.
+#[derive(Clone)]
+pub struct Hosted {
+    /// Holds the database.
+    pub host: Arc<Host>,
+    /// Relative paths begin there.
+    pub directory: PathBuf,
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hosted for {}", self.directory.display())
+    }
 }
 
 /// The first word of a command.

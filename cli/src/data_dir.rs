@@ -33,26 +33,47 @@ impl Said {
     }
 }
 
-/// Chooses the data directory: a flag beats every variable, a variable the default `~/.local/share/vectra`.
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a directory of this machine.
+    Directory(PathBuf),
+    /// Behind the URL of a server.
+    Server(String),
+}
+
+impl Place {
+    /// Gives the directory.
+    ///
+    /// # Errors
+    /// A usage failure when it is a server: the command cannot go through one.
+    pub fn directory(self) -> Result<PathBuf, Failure> {
+        match self {
+            Place::Directory(directory) => Ok(directory),
+            Place::Server(url) => Err(no_server(&url)),
+        }
+    }
+}
+
+/// Chooses the database: a flag beats every variable, a variable the default `~/.local/share/vectra`.
 ///
 /// # Errors
-/// A usage failure when two places are named on one level, when a server is named (this build talks
-/// to none), or when nothing is named and the user has no home directory.
-pub fn choose(said: &Said) -> Result<PathBuf, Failure> {
+/// A usage failure when two places are named on one level, or when nothing is named and the user has no home directory.
+pub fn choose(said: &Said) -> Result<Place, Failure> {
     let flags = (said.data_dir.as_deref(), said.url.as_deref());
     let variables =
         (said.env_data_dir.as_deref().filter(|path| !path.as_os_str().is_empty()), said.env_url.as_deref().filter(|url| !url.is_empty()));
     match (flags, variables) {
         ((Some(_), Some(_)), _) => Err(usage("--data-dir and --url name two databases").with_hint("give one of them")),
-        ((Some(directory), None), _) => directory_of(directory, "--data-dir"),
-        ((None, Some(url)), _) => Err(no_server(url, "leave --url out, or give --data-dir")),
+        ((Some(directory), None), _) => directory_of(directory, "--data-dir").map(Place::Directory),
+        ((None, Some(url)), _) => Ok(Place::Server(url.to_owned())),
         (_, (Some(_), Some(_))) => {
             Err(usage("VECTRA_DATA_DIR and VECTRA_URL name two databases").with_hint("unset one of them, or give --data-dir"))
         }
-        (_, (Some(directory), None)) => directory_of(directory, "VECTRA_DATA_DIR"),
-        (_, (None, Some(url))) => Err(no_server(url, "unset VECTRA_URL, or give --data-dir")),
+        (_, (Some(directory), None)) => directory_of(directory, "VECTRA_DATA_DIR").map(Place::Directory),
+        (_, (None, Some(url))) => Ok(Place::Server(url.to_owned())),
         (_, (None, None)) => match &said.home {
-            Some(home) => Ok(home.join(".local/share/vectra")),
+            Some(home) => Ok(Place::Directory(home.join(".local/share/vectra"))),
             None => Err(usage("cannot tell which database is meant: this user has no home directory")
                 .with_hint("give --data-dir or set VECTRA_DATA_DIR")),
         },
@@ -66,8 +87,9 @@ fn directory_of(directory: &Path, origin: &str) -> Result<PathBuf, Failure> {
     Ok(directory.to_path_buf())
 }
 
-fn no_server(url: &str, hint: &str) -> Failure {
-    usage(format!("cannot reach \"{}\": this build opens data directories only", without_secret(url))).with_hint(hint)
+fn no_server(url: &str) -> Failure {
+    usage(format!("this command opens a data directory, and cannot go through the server at \"{}\"", without_secret(url)))
+        .with_hint("give --data-dir")
 }
 
 /// Drops `user:password@` from a URL before it is printed.
@@ -97,21 +119,22 @@ mod tests {
         }
     }
 
+    fn at(directory: &str) -> Place {
+        Place::Directory(PathBuf::from(directory))
+    }
+
     #[test]
     fn a_flag_beats_every_variable() {
         for variables in [[None, None], [Some("/env"), None], [None, Some("http://env")], [Some("/env"), Some("http://env")]] {
-            assert_eq!(choose(&said([Some("/flag"), None], variables)).unwrap(), Path::new("/flag"));
-            let failure = choose(&said([None, Some("http://flag")], variables)).unwrap_err();
-            assert!(failure.message.contains("http://flag"), "{failure}");
-            assert_eq!(failure.kind, ErrorKind::Usage);
+            assert_eq!(choose(&said([Some("/flag"), None], variables)).unwrap(), at("/flag"));
+            assert_eq!(choose(&said([None, Some("http://flag")], variables)).unwrap(), Place::Server("http://flag".to_owned()));
         }
     }
 
     #[test]
     fn a_variable_beats_the_default() {
-        assert_eq!(choose(&said([None, None], [Some("/env"), None])).unwrap(), Path::new("/env"));
-        let failure = choose(&said([None, None], [None, Some("http://env")])).unwrap_err();
-        assert!(failure.message.contains("http://env"), "{failure}");
+        assert_eq!(choose(&said([None, None], [Some("/env"), None])).unwrap(), at("/env"));
+        assert_eq!(choose(&said([None, None], [None, Some("http://env")])).unwrap(), Place::Server("http://env".to_owned()));
     }
 
     #[test]
@@ -127,8 +150,8 @@ mod tests {
 
     #[test]
     fn the_default_is_below_the_home_directory_and_never_an_address() {
-        assert_eq!(choose(&said([None, None], [None, None])).unwrap(), Path::new("/home/ada/.local/share/vectra"));
-        assert_eq!(choose(&said([None, None], [Some(""), Some("")])).unwrap(), Path::new("/home/ada/.local/share/vectra"));
+        assert_eq!(choose(&said([None, None], [None, None])).unwrap(), at("/home/ada/.local/share/vectra"));
+        assert_eq!(choose(&said([None, None], [Some(""), Some("")])).unwrap(), at("/home/ada/.local/share/vectra"));
         let homeless = Said { home: None, ..said([None, None], [None, None]) };
         assert_eq!(choose(&homeless).unwrap_err().kind, ErrorKind::Usage);
     }
@@ -140,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_not_printed() {
-        let failure = choose(&said([None, Some("http://ada:secret@host/x@y")], [None, None])).unwrap_err();
+        let place = choose(&said([None, Some("http://ada:secret@host/x@y")], [None, None])).unwrap();
+        let failure = place.directory().unwrap_err();
         assert!(!failure.to_string().contains("secret"), "{failure}");
         assert!(failure.to_string().contains("http://host/x@y"), "{failure}");
     }

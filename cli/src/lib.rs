@@ -11,7 +11,9 @@ pub mod args;
 pub mod commands;
 pub mod data_dir;
 pub mod exit;
+pub mod forward;
 pub mod generate;
+pub mod hosted;
 pub mod input;
 pub mod key;
 pub mod output;
@@ -28,12 +30,21 @@ pub fn main() -> ExitCode {
         Err(error) => return exit::after_grammar(&error, std::env::args_os(), clock),
     };
     let out = output::Output::real(cli.globals.json, cli.globals.quiet, clock);
-    let outcome = commands::run(cli, &out).and_then(|()| out.finish());
+    let outcome = match forward::target(&cli) {
+        Ok(None) => commands::run(cli, &out).and_then(|()| out.finish()).map(|()| 0),
+        Ok(Some(url)) => forward::run(&url, words(), &out),
+        Err(failure) => Err(failure),
+    };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             out.error(&failure);
             exit::code(&failure)
         }
     }
+}
+
+/// The words of this process's command line, without its name.
+fn words() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }

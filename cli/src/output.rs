@@ -136,6 +136,12 @@ impl Output {
         }
     }
 
+    /// Prints bytes on stderr as they are.
+    pub fn notes_raw(&self, bytes: &[u8]) {
+        let mut err = lock(&self.err);
+        let _written = err.write_all(bytes).and_then(|()| err.flush());
+    }
+
     /// Says on stderr what others wait to read, even with `--quiet`.
     pub fn announce(&self, text: &str) {
         self.write_err(&if self.json { json::note(text) } else { text.to_owned() });

@@ -80,6 +80,8 @@ pub struct Collection {
     archiving: outgoing::Archiving,
     /// What is alive in the log, and which of its files are on their way out.
     cleaning: cleaning::CleaningState,
+    /// The right to write, where a database gave it.
+    _handle: Option<Arc<crate::database::Handle>>,
 }
 
 /// What only the one writer touches.

@@ -2,6 +2,7 @@
 
 mod archiving;
 mod changes;
+mod handles;
 mod lock;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,9 @@ use crate::reserve::Reserve;
 use crate::schema::check_name;
 
 pub use changes::DROP_GRACE_MICROS;
+use handles::Handles;
+pub use handles::{BeforeEnd, Handle};
+pub use lock::served_at;
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +59,8 @@ pub struct Database {
     lock: Option<FileLock>,
     reserve: Option<Arc<Reserve>>,
     ranges: Option<RangeSources>,
+    handles: Handles,
+    before_end: Option<BeforeEnd>,
 }
 
 impl Database {
@@ -79,6 +85,8 @@ impl Database {
             lock: Some(lock),
             reserve: Some(Arc::new(Reserve::lay_out(world, dir)?)),
             ranges: None,
+            handles: Handles::default(),
+            before_end: None,
         };
         database.settle()?;
         Ok(database)
@@ -92,12 +100,27 @@ impl Database {
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let seen = catalog::read_state(world, dir)?.state;
         let (world, dir) = (world.clone(), dir.to_path_buf());
-        Ok(Database { world, dir, clock, options, seen, catalog: None, lock: None, reserve: None, ranges: None })
+        let (handles, before_end) = (Handles::default(), None);
+        Ok(Database { world, dir, clock, options, seen, catalog: None, lock: None, reserve: None, ranges: None, handles, before_end })
     }
 
     /// Says how the log files of lazy collections are reached; without it they do not open.
     pub fn set_range_sources(&mut self, ranges: RangeSources) {
         self.ranges = Some(ranges);
+    }
+
+    /// Says who is told before a collection is dropped or replaced; what he says no to stays.
+    pub fn set_before_end(&mut self, before_end: BeforeEnd) {
+        self.before_end = Some(before_end);
+    }
+
+    /// Writes into the lock where this database is served, for those who find it locked.
+    ///
+    /// # Errors
+    /// `Locked` on a reader, `Io`.
+    pub fn announce(&self, url: &str) -> Result<()> {
+        let lock = self.lock.as_ref().ok_or_else(|| Error::new(ErrorKind::Locked, "the database is open for reading only"))?;
+        lock::announce(lock, url)
     }
 
     /// Gives the data directory.
@@ -157,6 +180,7 @@ impl Database {
             ranges,
             cleaning: self.options.cleaning,
             is_archived: self.state().archives.contains_key(name),
+            handle: Some(Arc::new(self.handles.take(name, life.incarnation)?)),
         };
         Collection::open(&self.world, name, root, life.incarnation, &self.clock, options)
     }

@@ -11,6 +11,7 @@ use crate::Host;
 mod aliases;
 mod answer;
 mod collections;
+pub mod commands;
 mod indexes;
 mod keys;
 mod label;
@@ -20,6 +21,7 @@ mod route;
 mod service;
 
 use answer::Outcome;
+use commands::{COMMANDS_PATH, Commander};
 pub use keys::Keys;
 use query_string::QueryString;
 
@@ -30,13 +32,15 @@ pub struct ApiOptions {
     pub keys: Keys,
     /// Most bytes of a request's body.
     pub body_max: u64,
+    /// What carries command lines of this machine out.
+    pub commander: Commander,
     /// The version that clients are told: the API level, not this program's.
     pub api_version: &'static str,
 }
 
 impl Default for ApiOptions {
     fn default() -> Self {
-        ApiOptions { keys: Keys::default(), body_max: 64 << 20, api_version: "1.19.0" }
+        ApiOptions { keys: Keys::default(), body_max: 64 << 20, commander: Commander::default(), api_version: "1.19.0" }
     }
 }
 
@@ -50,7 +54,7 @@ pub struct Api {
 
 /// A request on its way to the function that answers it.
 pub(crate) struct Call<'a> {
-    host: &'a Host,
+    host: &'a Arc<Host>,
     query: QueryString,
     body: &'a [u8],
 }
@@ -81,11 +85,17 @@ impl Handler for Api {
         if !is_urgent {
             self.options.keys.check(head).map_err(answer::denied)?;
         }
+        if head.path == COMMANDS_PATH {
+            commands::check_near(head).map_err(|error| answer::failed(&error, 0))?;
+        }
         Ok(Admission { body_max: self.options.body_max, is_streamed: false, is_urgent })
     }
 
     fn handle(&self, request: Request) -> Response {
         let began = self.world.clock.monotonic_micros();
+        if let (COMMANDS_PATH, Method::Post, RequestBody::Whole(body)) = (request.head.path.as_str(), request.head.method, &request.body) {
+            return commands::begin(&self.options.commander, &self.host, body).unwrap_or_else(|error| answer::failed(&error, 0));
+        }
         let outcome = self.answer(&request);
         let took = self.world.clock.monotonic_micros().saturating_sub(began);
         match outcome {

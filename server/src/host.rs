@@ -6,12 +6,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use engine::archived::Archived;
 use engine::catalog::CatalogState;
+use engine::collection::Ack;
+use engine::database::BeforeEnd;
 use engine::manifest::store::{self, CollectionDir};
 use engine::schema::IndexConfig;
 use engine::segment::SearchScratch;
-use engine::{Database, Error, Incarnation, Result, Schema};
+use engine::{Collection, Database, Error, Incarnation, Result, Schema};
 use index::Kernels;
 use parking_lot::Mutex;
+use pitr::archiver::PassReport;
 
 mod aliases;
 mod archiving;
@@ -35,6 +38,9 @@ pub struct HostOptions {
     pub stores: Stores,
 }
 
+/// The open collections, by their lives.
+type Open = Arc<Mutex<BTreeMap<Incarnation, Arc<Served>>>>;
+
 /// An open database and the handles of its collections.
 #[derive(Debug)]
 pub struct Host {
@@ -42,7 +48,7 @@ pub struct Host {
     kernels: &'static Kernels,
     /// The catalog as it is; replaced after each change.
     names: ArcSwap<CatalogState>,
-    open: Mutex<BTreeMap<Incarnation, Arc<Served>>>,
+    open: Open,
     /// One change of the catalog at a time.
     changing: Mutex<()>,
     scratches: Mutex<Vec<SearchScratch>>,
@@ -62,11 +68,14 @@ impl Host {
     ///
     /// # Errors
     /// Those of opening a collection.
-    pub fn start(database: Database, options: HostOptions) -> Result<Arc<Self>> {
+    pub fn start(mut database: Database, options: HostOptions) -> Result<Arc<Self>> {
+        let open = Open::default();
+        let ending = open.clone();
+        database.set_before_end(BeforeEnd::new(move |incarnation| end(&ending, incarnation)));
         let host = Arc::new(Host {
             names: ArcSwap::from_pointee(database.state()),
             kernels: options.kernels,
-            open: Mutex::default(),
+            open,
             changing: Mutex::default(),
             scratches: Mutex::default(),
             upkeep: Upkeep::start(database.world().clone(), options.build_threads),
@@ -137,24 +146,21 @@ impl Host {
     ///
     /// # Errors
     /// Those of [`Database::create_collection`].
-    pub fn create(&self, name: &str, schema: &Schema) -> Result<()> {
-        self.change(|| self.database.create_collection(name, schema).map(drop))?;
+    pub fn create(self: &Arc<Self>, name: &str, schema: &Schema) -> Result<()> {
+        self.change(|database| database.create_collection(name, schema).map(drop))?;
         self.served(name).map(drop)
     }
 
     /// Drops a collection; `false` when there was none of this name. Writes that began are finished first, later ones do not find it.
     ///
     /// # Errors
-    /// `Io`, `NoSpace`.
-    pub fn drop_collection(&self, name: &str) -> Result<bool> {
-        self.change(|| {
-            let state = self.database.state();
-            let Some(life) = state.collections.get(name) else { return Ok(false) };
-            let served = self.open.lock().remove(&life.incarnation);
-            if let Some(served) = served {
-                served.end()?;
+    /// `Locked` when a write takes too long to end, `Io`, `NoSpace`.
+    pub fn drop_collection(self: &Arc<Self>, name: &str) -> Result<bool> {
+        self.change(|database| {
+            if !database.state().collections.contains_key(name) {
+                return Ok(false);
             }
-            self.database.drop_collection(name, false).map(|_| true)
+            database.drop_collection(name, false).map(|_| true)
         })
     }
 
@@ -171,15 +177,52 @@ impl Host {
     ///
     /// # Errors
     /// `NotFound` when a collection or an alias does not exist, `Exists` when the alias is a collection's name; nothing changed then.
-    pub fn change_aliases(&self, changes: &[AliasChange]) -> Result<()> {
-        self.change(|| aliases::carry_out(&self.database, changes))
+    pub fn change_aliases(self: &Arc<Self>, changes: &[AliasChange]) -> Result<()> {
+        self.change(|database| aliases::carry_out(database, changes))
     }
 
-    fn change<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let _one_at_a_time = self.changing.lock();
-        let done = work();
-        self.names.store(Arc::new(self.database.state()));
+    /// Does work that changes the catalog; other such work waits meanwhile, reads and writes of points do not.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub fn change<T>(self: &Arc<Self>, work: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let done = {
+            let _one_at_a_time = self.changing.lock();
+            let done = work(&self.database);
+            self.names.store(Arc::new(self.database.state()));
+            done
+        };
+        self.archiving.follow(self);
         done
+    }
+
+    /// Does work with the one handle through which a collection is written; it is not dropped meanwhile.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the work.
+    pub fn write_with<T>(&self, name: &str, work: impl FnOnce(&Database, &Collection) -> Result<T>) -> Result<T> {
+        let served = self.served(name)?;
+        let done = served.unless_ended(|collection| work(&self.database, collection));
+        self.upkeep.wake();
+        done.unwrap_or_else(|| Err(Error::not_found(format!("collection \"{name}\" does not exist")).with_object(name)))
+    }
+
+    /// Holds an acknowledgement of work with a collection back until it holds: for durability `archive`, until the write is archived.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unreachable` and others when the archive does not take it in time.
+    pub fn written(&self, name: &str, ack: Ack) -> Result<()> {
+        let served = self.served(name)?;
+        let clock = &self.database.world().clock;
+        served.watch().written(served.collection(), ack, &|| clock.monotonic_micros())
+    }
+
+    /// Sends everything that waits to every archive; gives what each got.
+    ///
+    /// # Errors
+    /// Those of [`pitr::archiver::Archiver::pass`].
+    pub fn archive_now(&self) -> Result<Vec<(String, PassReport)>> {
+        self.archiving.now(self)
     }
 
     /// Does work that searches, with room that is kept from one search to the next.
@@ -209,4 +252,14 @@ impl Host {
         let closed = self.database.quiesce();
         first.map_or(closed, Err)
     }
+}
+
+/// Ends the handle of a life, before the catalog says that the life ended.
+fn end(open: &Open, incarnation: Incarnation) -> Result<()> {
+    let served = open.lock().get(&incarnation).cloned();
+    if let Some(served) = served {
+        served.end()?;
+        open.lock().remove(&incarnation);
+    }
+    Ok(())
 }

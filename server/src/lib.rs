@@ -6,5 +6,6 @@
 mod api;
 mod host;
 
+pub use api::commands;
 pub use api::{Api, ApiOptions, Keys};
 pub use host::{Host, HostOptions, Served, Stores};

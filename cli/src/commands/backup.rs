@@ -33,7 +33,7 @@ fn make(session: &Session<'_>, args: &BackupCreate, wait: WaitArgs) -> Result<()
     }
     let stop = Stop::begin(&session.world, wait.wait_timeout, STOPPED_HINT)?;
     let report = session.read(&args.name, |database, collection| {
-        say_that_it_blocks(session.out, wait, "the backup is durable");
+        say_that_it_blocks(session, wait, "the backup is durable");
         send(session, args, &destination, &stop, database, collection)
     })?;
     report.warnings.iter().for_each(|warning| session.out.warn(warning));
@@ -44,9 +44,14 @@ fn make(session: &Session<'_>, args: &BackupCreate, wait: WaitArgs) -> Result<()
 }
 
 /// Somebody who gave no `--wait` may expect a job in the background: only a server has those.
-pub(super) fn say_that_it_blocks(out: &Output, wait: WaitArgs, until: &str) {
+pub(super) fn say_that_it_blocks(session: &Session<'_>, wait: WaitArgs, until: &str) {
     if !wait.wait {
-        out.note(&format!("no server runs this in the background: the command itself works, and returns when {until}"));
+        let who = if session.hosted().is_some() {
+            "the server works on it"
+        } else {
+            "no server runs this in the background: the command itself works"
+        };
+        session.out.note(&format!("{who}, and the command returns when {until}"));
     }
 }
 

@@ -50,7 +50,7 @@ impl Location {
             Some((scheme, _)) if is_scheme(scheme) => return Err(remote::no_support(scheme)),
             _ => PathBuf::from(text),
         };
-        let whole = match platform::process::current_dir() {
+        let whole = match reach.directory.clone().or_else(platform::process::current_dir) {
             Some(current) => current.join(path),
             None if path.is_absolute() => path,
             None => return Err(usage("the working directory is gone").with_hint("give an absolute path")),

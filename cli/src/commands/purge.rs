@@ -27,7 +27,7 @@ pub(super) fn run(session: &Session<'_>, yes: bool) -> Result<(), Failure> {
 
 fn confirm(session: &Session<'_>, names: &[String]) -> Result<(), Failure> {
     let what = format!("{} can then not be brought back", names.join(", "));
-    if !platform::process::stdin_is_terminal() {
+    if session.hosted().is_some() || !platform::process::stdin_is_terminal() {
         let failure = Failure::new(ErrorKind::Conflict, format!("purging needs a confirmation: {what}"));
         return Err(failure.with_hint("give --yes"));
     }

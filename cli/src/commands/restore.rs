@@ -39,7 +39,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
             let plans = pitr::dry_run_all(&session.look()?, &store, &request).map_err(explain)?;
             return plans.iter().try_for_each(|plan| print::plan(session, plan));
         }
-        say_that_it_blocks(session.out, args.wait, "the collections are durable and answer");
+        say_that_it_blocks(session, args.wait, "the collections are durable and answer");
         let restored = session.change(|database| pitr::restore_all(database, &guarded, &request, &progress));
         return restored.map_err(explain)?.iter().try_for_each(|report| print::report(session, report));
     };
@@ -60,7 +60,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
         session.out.note("nothing was restored: this is a dry run");
         return print::plan(session, &plan);
     }
-    say_that_it_blocks(session.out, args.wait, "the collection is durable and answers");
+    say_that_it_blocks(session, args.wait, "the collection is durable and answers");
     let restored = session.change(|database| {
         if !args.exclusive {
             let report = pitr::restore(database, &guarded, &request, &progress)?;

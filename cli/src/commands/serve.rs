@@ -4,9 +4,11 @@ use super::destination::Location;
 use super::session::Session;
 use crate::args::ServeArgs;
 use crate::exit::{Failure, usage};
+use crate::hosted::InServer;
 use engine::{Database, ErrorKind};
 use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
+use server::commands::Commander;
 use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +28,10 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let stores = stores(session, &database);
     let host = Host::start(database, HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores })?;
-    let api = Api::new(host.clone(), ApiOptions { keys, body_max: args.max_request_mib << 20, ..ApiOptions::default() });
+    let api = Api::new(
+        host.clone(),
+        ApiOptions { keys, body_max: args.max_request_mib << 20, commander: Commander(Some(Arc::new(InServer))), ..ApiOptions::default() },
+    );
     let served = http::serve(&args.listen, options, Arc::new(api))
         .map_err(|error| Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("choose another address with --listen"))?;
     let address = served.local_address();
@@ -34,7 +39,9 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
         session.out.warn("no api key is set, and the address is not this machine's alone: whoever reaches it may do everything");
     }
     let scheme = if args.tls_certificate.is_some() { "https" } else { "http" };
-    session.out.announce(&format!("listening on {scheme}://{address}"));
+    let url = format!("{scheme}://{address}");
+    host.database().announce(&url)?;
+    session.out.announce(&format!("listening on {url}"));
     let ended = process::wait_for_termination(None);
     ended.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot wait for signals: {error}")))?;
     session.out.note("ending: requests that began are answered");

@@ -13,7 +13,9 @@ use engine::database::DatabaseOptions;
 use engine::{Collection, Database};
 use index::Kernels;
 use platform::World;
+use server::Host;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Data this far ahead of the wall clock is worth a warning to readers; writers are refused by the engine.
@@ -31,12 +33,17 @@ pub(super) struct Session<'a> {
     reach: Reach,
     options: DatabaseOptions,
     settle: Option<SettleArgs>,
+    /// The server in which the command is carried out.
+    hosted: Option<Arc<Host>>,
 }
 
 impl<'a> Session<'a> {
     /// Finds the database that the flags and the environment mean (rule S28); opens nothing.
     pub fn new(globals: &Globals, out: &'a Output) -> Result<Self, Failure> {
-        let dir = data_dir::choose(&data_dir::Said::gather(globals))?;
+        let dir = match &globals.hosted {
+            Some(hosted) => hosted.host.database().dir().to_path_buf(),
+            None => data_dir::choose(&data_dir::Said::gather(globals))?.directory()?,
+        };
         Self::at(dir, globals, out)
     }
 
@@ -49,8 +56,8 @@ impl<'a> Session<'a> {
             kernels: Some(kernels),
             ..DatabaseOptions::default()
         };
-        let reach = Reach::of(globals);
-        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach })
+        let (reach, hosted) = (Reach::of(globals), globals.hosted.as_ref().map(|hosted| hosted.host.clone()));
+        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach, hosted })
     }
 
     /// Reads a location as the user writes it.
@@ -71,6 +78,11 @@ impl<'a> Session<'a> {
     /// What it takes to reach a location.
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Gives the server in which the command is carried out, if it is.
+    pub fn hosted(&self) -> Option<&Arc<Host>> {
+        self.hosted.as_ref()
     }
 
     /// Lets a database reach what is in archives of its collections.
@@ -103,6 +115,9 @@ impl<'a> Session<'a> {
 
     /// Changes the catalog, and leaves archiving to the work.
     pub fn change_without_archiving<T>(&self, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        if let Some(host) = &self.hosted {
+            return host.change(work);
+        }
         let database = self.reaching(Database::open(&self.world, &self.dir, self.options)?);
         let result = work(&database);
         first_failure(result, database.close())
@@ -114,6 +129,13 @@ impl<'a> Session<'a> {
     }
 
     fn change_waiting<T>(&self, lock_wait: Duration, work: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        if let Some(host) = &self.hosted {
+            let result = host.change(work)?;
+            if self.settle.is_none_or(|args| !args.no_wait) {
+                archiving::finish(self, host.database())?;
+            }
+            return Ok(result);
+        }
         let database = self.reaching(Database::open(&self.world, &self.dir, DatabaseOptions { lock_wait, ..self.options })?);
         let result = work(&database);
         database.quiesce()?;
@@ -134,6 +156,13 @@ impl<'a> Session<'a> {
         name: &str,
         work: impl FnOnce(&Database, &Collection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        if let Some(host) = &self.hosted {
+            let result = host.write_with(name, work)?;
+            if self.settle.is_none_or(|args| !args.no_wait) {
+                archiving::finish(self, host.database())?;
+            }
+            return Ok(result);
+        }
         self.look()?.state().resolve(name)?;
         self.change_waiting(lock_wait, |database| {
             archiving::before_writing(self, database, name)?;

@@ -16,6 +16,7 @@ use super::version::{OpenSegment, Version};
 use super::{Collection, Writer};
 use crate::archived::Archived;
 use crate::clock::CommitClock;
+use crate::database::Handle;
 use crate::error::{Error, Result};
 use crate::ids::{Incarnation, Lsn, Timeline};
 use crate::log::file::{self as log_file};
@@ -47,6 +48,8 @@ pub struct OpenOptions {
     pub cleaning: CleaningLimits,
     /// Whether what is written is archived: no log file goes before it is.
     pub is_archived: bool,
+    /// The right to write, given back with the collection.
+    pub handle: Option<Arc<Handle>>,
 }
 
 /// Lays a new, empty collection out on disk, durably; the catalog's entry makes it exist.
@@ -295,6 +298,7 @@ impl Collection {
             lazy: LazyState::new(lazy),
             archiving: super::outgoing::Archiving::default(),
             cleaning: CleaningState::new(options.cleaning, options.is_archived),
+            _handle: options.handle,
         }
     }
 

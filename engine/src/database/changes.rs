@@ -60,11 +60,21 @@ impl Database {
 
     pub(super) fn commit(&self, entry: &CatalogEntry) -> Result<()> {
         let catalog = self.writable()?;
+        self.tell_before_end(entry)?;
         let commit = || catalog.lock().commit(entry, &self.clock).map(|_| ());
         match (&self.reserve, entry) {
             (Some(reserve), CatalogEntry::Drop { .. } | CatalogEntry::Purge { .. }) => reserve.with(commit),
             _ => commit(),
         }
+    }
+
+    /// Tells who wants to know that an entry ends a life.
+    fn tell_before_end(&self, entry: &CatalogEntry) -> Result<()> {
+        let (Some(before_end), CatalogEntry::Replace { name, .. } | CatalogEntry::Drop { name }) = (&self.before_end, entry) else {
+            return Ok(());
+        };
+        let ends = self.state().collections.get(name).map(|life| life.incarnation);
+        ends.map_or(Ok(()), |incarnation| before_end.tell(incarnation))
     }
 
     /// Drops a collection. It can be brought back until the grace is over, unless it was restored under a new name and never written to: then

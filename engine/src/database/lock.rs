@@ -42,6 +42,32 @@ pub fn take(world: &World, dir: &Path, wait: Duration) -> Result<FileLock> {
     }
 }
 
+/// Says in the lock, while it is held, where the database is served.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn announce(lock: &FileLock, url: &str) -> Result<()> {
+    let holder = serde_json::json!({"pid": platform::process::pid(), "url": url});
+    Ok(lock.write_contents(format!("{holder}\n").as_bytes())?)
+}
+
+/// Gives the URL at which another process serves a database now, if one does.
+///
+/// # Errors
+/// `Io`.
+pub fn served_at(world: &World, dir: &Path) -> Result<Option<String>> {
+    let path = lock_path(dir);
+    if world.fs.metadata(&path)?.is_none() {
+        return Ok(None);
+    }
+    let bytes = platform::fs::read_file(&*world.fs, &path)?;
+    let Ok(holder) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return Ok(None) };
+    let Some(url) = holder.get("url").and_then(serde_json::Value::as_str) else { return Ok(None) };
+    // What a server that is gone left behind says nothing: the lock is free then.
+    let is_held = world.fs.lock(&path, LockKind::Shared)?.is_none();
+    Ok(is_held.then(|| url.to_owned()))
+}
+
 fn held(world: &World, path: &Path, wait: Duration) -> Error {
     let holder = platform::fs::read_file(&*world.fs, path).ok().and_then(|bytes| {
         let text: serde_json::Value = serde_json::from_slice(&bytes).ok()?;

@@ -11,7 +11,7 @@ use engine::catalog::{ArchiveSettings, Durability};
 use engine::collection::Ack;
 use engine::{Collection, Error, ErrorKind, Lsn, Result};
 use parking_lot::{Condvar, Mutex};
-use pitr::archiver::{Archiver, EXTENT_BYTES, Mode};
+use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport};
 use platform::object_store::ObjectStore;
 
 use super::{Host, Served};
@@ -125,11 +125,15 @@ pub(super) struct Archiving {
     stores: Stores,
     threads: Mutex<BTreeMap<String, JoinHandle<()>>>,
     stopping: Arc<AtomicBool>,
+    /// The archiver of each location, once it was reached: one pass at a time.
+    archivers: Mutex<BTreeMap<String, Slot>>,
 }
+
+type Slot = Arc<Mutex<Option<Archiver>>>;
 
 impl Archiving {
     pub(super) fn new(stores: Stores) -> Self {
-        Archiving { stores, threads: Mutex::default(), stopping: Arc::default() }
+        Archiving { stores, threads: Mutex::default(), stopping: Arc::default(), archivers: Mutex::default() }
     }
 
     /// Sees to it that each archive of the catalog has its thread.
@@ -138,9 +142,8 @@ impl Archiving {
         threads.retain(|_, thread| !thread.is_finished());
         for settings in host.names().archives.values() {
             if !threads.contains_key(&settings.url) && !self.stopping.load(Ordering::Acquire) {
-                let (weak, url) = (Arc::downgrade(host), settings.url.clone());
-                let (stores, stopping) = (self.stores.clone(), self.stopping.clone());
-                let thread = std::thread::spawn(move || keep_up(&weak, &url, &stores, &stopping));
+                let (weak, url, stopping) = (Arc::downgrade(host), settings.url.clone(), self.stopping.clone());
+                let thread = std::thread::spawn(move || keep_up(&weak, &url, &stopping));
                 threads.insert(settings.url.clone(), thread);
             }
         }
@@ -164,19 +167,40 @@ impl Archiving {
             // A panic of that thread was reported when it happened; stopping goes on.
             let _ended = thread.join();
         }
-        let urls: BTreeSet<String> = host.names().archives.values().map(|settings| settings.url.clone()).collect();
-        let mut first = Ok(());
-        for url in &urls {
-            let sent = self.store(url).and_then(|store| pass(host, url, &store, &mut None, Mode::Closing));
-            first = first.and(sent);
-        }
-        first
+        self.now(host).map(drop)
+    }
+
+    /// Sends everything that waits to every archive; gives what each got.
+    ///
+    /// # Errors
+    /// Why the pass to the first archive failed that did; the others were tried all the same.
+    pub(super) fn now(&self, host: &Host) -> Result<Vec<(String, PassReport)>> {
+        // Inside a change of the catalog the host's own names are those of before.
+        let urls: BTreeSet<String> = host.database().state().archives.values().map(|settings| settings.url.clone()).collect();
+        let passes: Vec<_> = urls.into_iter().map(|url| (self.pass(host, &url, Mode::Closing), url)).collect();
+        passes.into_iter().map(|(report, url)| Ok((url, report?))).collect()
+    }
+
+    /// Sends what is new to one archive.
+    fn pass(&self, host: &Host, url: &str, mode: Mode) -> Result<PassReport> {
+        let slot = self.archivers.lock().entry(url.to_owned()).or_default().clone();
+        let mut archiver = slot.lock();
+        let served: Vec<Arc<Served>> = archived_at(host, url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
+        let collections: Vec<&Collection> = served.iter().map(|served| served.collection()).collect();
+        let database = host.database();
+        let mut taken = match archiver.take() {
+            Some(archiver) => archiver,
+            None => Archiver::open(database, &self.store(url)?)?,
+        };
+        let report = taken.pass(database, &collections, mode);
+        // After a failure the next pass opens the archive anew: what it remembered may not be so.
+        *archiver = report.is_ok().then_some(taken);
+        report
     }
 }
 
 /// Sends what is written to one archive until it is used no more.
-fn keep_up(host: &Weak<Host>, url: &str, stores: &Stores, stopping: &AtomicBool) {
-    let mut archiver = None;
+fn keep_up(host: &Weak<Host>, url: &str, stopping: &AtomicBool) {
     let (mut next, mut quiet, mut retry) = (0, 0, 0);
     while !stopping.load(Ordering::Acquire) {
         let Some(host) = host.upgrade() else { return };
@@ -194,7 +218,7 @@ fn keep_up(host: &Weak<Host>, url: &str, stores: &Stores, stopping: &AtomicBool)
             continue;
         }
         let mode = if is_urgent { Mode::Log } else { Mode::Running };
-        let outcome = (stores.0)(url).and_then(|store| pass(&host, url, &store, &mut archiver, mode));
+        let outcome = host.archiving.pass(&host, url, mode).map(drop);
         served.iter().for_each(|served| served.watch().heard(&outcome));
         let after = clock.monotonic_micros();
         retry = if outcome.is_err() { after + RETRY_MICROS.min(delay.max(100_000)) } else { 0 };
@@ -204,7 +228,7 @@ fn keep_up(host: &Weak<Host>, url: &str, stores: &Stores, stopping: &AtomicBool)
 
 /// Gives the names that are archived at a location and served, with their settings.
 fn archived_at(host: &Host, url: &str) -> BTreeMap<String, ArchiveSettings> {
-    let names = host.names();
+    let names = host.database().state();
     let here = names.archives.iter().filter(|(name, settings)| settings.url == url && names.collections.contains_key(*name));
     here.map(|(name, settings)| (name.clone(), settings.clone())).collect()
 }
@@ -213,22 +237,12 @@ fn waiting_bytes(collection: &Collection) -> Lsn {
     collection.version().lsn_end.saturating_sub(collection.archived())
 }
 
-fn pass(host: &Host, url: &str, store: &Arc<dyn ObjectStore>, archiver: &mut Option<Archiver>, mode: Mode) -> Result<()> {
-    let served: Vec<Arc<Served>> = archived_at(host, url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
-    let collections: Vec<&Collection> = served.iter().map(|served| served.collection()).collect();
-    let database = host.database();
-    if archiver.is_none() {
-        *archiver = Some(Archiver::open(database, store)?);
-    }
-    match archiver {
-        Some(archiver) => archiver.pass(database, &collections, mode).map(drop),
-        None => Ok(()),
-    }
-}
-
 impl Served {
     /// Takes over how the collection is archived.
     fn archive_as(&self, settings: Option<&ArchiveSettings>) {
+        if settings.is_some() {
+            self.collection().hold_for_archive();
+        }
         let waits = settings.is_some_and(|settings| settings.durability == Durability::Archive);
         self.watch().waits.store(waits, Ordering::Release);
     }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use engine::collection::{Ack, Version, WriteOperation};
-use engine::{Collection, Error, Result};
+use engine::{Collection, Error, ErrorKind, Result};
 use parking_lot::RwLock;
 use platform::World;
 
 use super::archiving::Watch;
 use super::upkeep::Upkeep;
+
+/// How long work with a collection may take to end before it is dropped or replaced.
+const END_WAIT: Duration = Duration::from_secs(20);
 
 /// A collection that is open as long as its database is, or until it is dropped.
 #[derive(Debug)]
@@ -107,10 +111,17 @@ impl Served {
     /// Waits for writes and background steps that began, and lets no more begin.
     ///
     /// # Errors
-    /// `Io`, `NoSpace` when the log cannot be closed; the collection has ended all the same.
+    /// `Locked` when work with it takes too long to end, and it goes on. `Io`, `NoSpace` when the log cannot be closed; the collection has
+    /// ended all the same.
     pub(super) fn end(&self) -> Result<()> {
         self.is_ending.store(true, Ordering::Release);
-        let mut ended = self.ended.write();
+        let Some(mut ended) = self.ended.try_write_for(END_WAIT) else {
+            self.is_ending.store(false, Ordering::Release);
+            let name = self.collection.name();
+            return Err(Error::new(ErrorKind::Locked, format!("collection \"{name}\" is being written to"))
+                .with_object(name)
+                .with_hint("wait for the command that writes to it"));
+        };
         if *ended {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::key::KeyPlace;
 use platform::World;
 use platform::object_store::ObjectStore;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The server to ask, and where the key is.
@@ -14,12 +15,14 @@ pub(in crate::commands) struct Reach {
     pub endpoint: Option<String>,
     /// Where the key of an encrypted archive is; nothing is read before one needs it.
     pub key: KeyPlace,
+    /// Where relative paths begin, if elsewhere than in the working directory of this process.
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for Reach {
     /// The provider's own servers, and no key.
     fn default() -> Self {
-        Self { endpoint: None, key: KeyPlace::Nowhere }
+        Self { endpoint: None, key: KeyPlace::Nowhere, directory: None }
     }
 }
 
@@ -27,7 +30,8 @@ impl Reach {
     /// Takes what the flags and the environment say.
     pub fn of(globals: &Globals) -> Self {
         let key = KeyPlace::of_process(&World::real().fs, globals.key_file.as_deref());
-        Self { endpoint: globals.endpoint.clone(), key }
+        let directory = globals.hosted.as_ref().map(|hosted| hosted.directory.clone());
+        Self { endpoint: globals.endpoint.clone(), key, directory }
     }
 
     /// Says whether a key was named.
