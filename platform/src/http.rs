@@ -300,6 +300,9 @@ pub struct ServeOptions {
     pub concurrency_max: usize,
     /// The most requests that wait for that; above it they are refused.
     pub queue_max: usize,
+    /// The most bytes of bodies that are held in memory, by all requests together; a request whose body finds no room is refused as
+    /// overload. At least the longest body that is admitted should fit. The first 64 KiB of each body are not counted.
+    pub bodies_max: u64,
     /// The most open connections; more wait to be accepted.
     pub connections_max: usize,
     /// How long a request line with its headers may take to come.
@@ -319,6 +322,7 @@ impl Default for ServeOptions {
             private_max: 64,
             concurrency_max: 64,
             queue_max: 1024,
+            bodies_max: 1 << 30,
             connections_max: 4096,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),

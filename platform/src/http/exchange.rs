@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-use super::incoming::{BodyReader, stream};
+use super::incoming::{BodyReader, Room, stream};
 use super::outgoing::{self, Outgoing};
 use super::pool::Pool;
 use super::private::OwnThread;
@@ -21,7 +21,7 @@ use super::watch::Watch;
 use super::{Handler, Head, Headers, Method, Refusal, Request, RequestBody, Response, call};
 
 /// When a client that was refused for load may ask again.
-const RETRY_AFTER_SECONDS: u32 = 1;
+pub(super) const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -35,6 +35,8 @@ pub(super) struct Desk {
     pub waiting: AtomicUsize,
     /// The most that may wait.
     pub queue_max: usize,
+    /// Memory for the bodies of all requests.
+    pub room: Room,
     /// How long a piece of a body may take.
     pub body_timeout: Duration,
     /// Whether clients are told that their connection ends with the answer.
@@ -86,12 +88,12 @@ impl Desk {
             };
         }
         // No permit is held while a client sends.
-        let whole = match body.whole().await {
+        let (whole, share) = match body.whole(&self.room).await {
             Ok(whole) => whole,
             Err(refusal) => return refused(&head, refusal),
         };
         match self.permit(admission.is_urgent).await {
-            Ok(permit) => self.handle(Request { head, body: RequestBody::Whole(whole) }, permit, own_thread).await,
+            Ok(permit) => self.handle(Request { head, body: RequestBody::Whole(whole) }, (permit, share), own_thread).await,
             Err(refusal) => refused(&head, refusal),
         }
     }
@@ -117,18 +119,19 @@ impl Desk {
         Arc::clone(&self.permits).acquire_owned().await.map(Some).map_err(|_| Refusal::Stopping)
     }
 
-    /// Has the request handled on the connection's own thread or one of the pool, whether the client waits for it or not.
-    fn handle(
+    /// Has the request handled on the connection's own thread or one of the pool, whether the client waits for it or not; what it
+    /// `holds` of what is limited is given back when the handler returns.
+    fn handle<Held: Send + 'static>(
         &self,
         request: Request,
-        permit: Option<OwnedSemaphorePermit>,
+        holds: Held,
         own_thread: Option<&OwnThread>,
-    ) -> impl Future<Output = Response> + use<'_> {
+    ) -> impl Future<Output = Response> + use<'_, Held> {
         let (sender, receiver) = oneshot::channel();
         let handler = Arc::clone(&self.handler);
         let job = Box::new(move |(): &()| {
             let response = call::handle(&*handler, request);
-            drop(permit);
+            drop(holds);
             // Nobody may wait any more.
             let _ = sender.send(response);
         });

@@ -3,14 +3,17 @@
 use std::future::poll_fn;
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::{Body, Incoming};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
+use super::exchange::RETRY_AFTER_SECONDS;
 
 /// A client may take the limit's time for each so many bytes; one that sends a byte now and then runs out of it.
 const PACE: u64 = 64 << 10;
@@ -18,6 +21,37 @@ const PACE: u64 = 64 << 10;
 const TRUSTED: u64 = 256 << 10;
 /// Pieces that wait for a handler which reads slower than the client sends.
 const PIECES: usize = 4;
+
+/// The memory for bodies, shared by all requests.
+pub(super) struct Room(Arc<Semaphore>);
+
+/// What one body has of it.
+pub(super) struct Share(Option<OwnedSemaphorePermit>);
+
+impl Room {
+    /// Returns room for about so many bytes.
+    pub(super) fn new(bytes: u64) -> Self {
+        let pages = usize::try_from(bytes / PACE).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Room(Arc::new(Semaphore::new(pages)))
+    }
+
+    /// Makes `share` enough for `len` bytes. What is less than a page is not counted: connections are limited too.
+    fn give(&self, share: &mut Share, len: u64) -> Result<(), Refusal> {
+        let held = share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
+        let missing = (len / PACE).saturating_sub(held);
+        if missing == 0 {
+            return Ok(());
+        }
+        let pages = u32::try_from(missing).unwrap_or(u32::MAX);
+        let overloaded = |_| Refusal::Overloaded { retry_after_seconds: RETRY_AFTER_SECONDS };
+        let more = Arc::clone(&self.0).try_acquire_many_owned(pages).map_err(overloaded)?;
+        match &mut share.0 {
+            Some(held) => held.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
 
 /// A body that is read off its connection.
 pub(super) struct BodyReader {
@@ -84,20 +118,23 @@ impl BodyReader {
         Ok(None)
     }
 
-    /// Reads all of it into memory.
-    pub(super) async fn whole(&mut self) -> Result<Bytes, Refusal> {
+    /// Reads all of it into memory, of which `room` gives a share for as long as the second value lives.
+    pub(super) async fn whole(&mut self, room: &Room) -> Result<(Bytes, Share), Refusal> {
         self.check_declared()?;
-        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let mut share = Share(None);
+        let Some(first) = self.next().await? else { return Ok((Bytes::new(), share)) };
+        room.give(&mut share, self.came)?;
         if self.is_at_end {
-            return Ok(first);
+            return Ok((first, share));
         }
         let rest = self.incoming.size_hint().lower().min(TRUSTED);
         let mut whole = BytesMut::with_capacity(first.len() + usize::try_from(rest).unwrap_or(0));
         whole.extend_from_slice(&first);
         while let Some(bytes) = self.next().await? {
+            room.give(&mut share, self.came)?;
             whole.extend_from_slice(&bytes);
         }
-        Ok(whole.freeze())
+        Ok((whole.freeze(), share))
     }
 
     /// Sends all of it to a handler, as fast as that reads, until there is no more or nobody wants it.

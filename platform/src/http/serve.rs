@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Line, Stage};
 use super::exchange::Desk;
+use super::incoming::Room;
 use super::pool::Pool;
 use super::private::OwnThread;
 use super::tls;
@@ -78,6 +79,7 @@ pub fn serve(listen: &str, options: ServeOptions, handler: Arc<dyn Handler>) -> 
         permits: Arc::new(Semaphore::new(permits_max as usize)),
         waiting: AtomicUsize::new(0),
         queue_max: options.queue_max,
+        room: Room::new(options.bodies_max),
         body_timeout: options.body_timeout,
         is_closing: AtomicBool::new(false),
     });

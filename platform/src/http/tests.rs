@@ -218,3 +218,32 @@ fn get(path: &str) -> String {
 fn post(path: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
+
+/// Numbers that a seed gives.
+struct Draw(u64);
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap()
+    }
+
+    /// Changes, inserts or cuts off up to five times.
+    fn spoil(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(5) {
+            let at = self.below(bytes.len());
+            match self.below(4) {
+                0 => bytes.truncate(at + 1),
+                1 => bytes[at] = self.below(256) as u8,
+                2 => bytes.insert(at, self.below(256) as u8),
+                _ => bytes.insert(at, bytes[self.below(bytes.len())]),
+            }
+        }
+    }
+}

@@ -113,6 +113,27 @@ fn answers_that_are_none_or_break_off_are_errors() {
 }
 
 #[test]
+fn answers_of_any_kind_end_in_an_answer_or_an_error() {
+    let valid = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx: y\r\n\r\n5\r\nhello\r\n1;a=b\r\n!\r\n0\r\nt: u\r\n\r\n";
+    let seeds = 0..300_u64;
+    let spoilt = |seed: u64| {
+        let mut draw = Draw::new(seed);
+        let mut bytes = valid.to_vec();
+        draw.spoil(&mut bytes);
+        bytes
+    };
+    let asked = client_of(canned(seeds.clone().map(spoilt).collect()));
+    for seed in seeds {
+        // POST is never sent twice, so that each seed meets its own answer.
+        let Ok(answer) = asked.send(Method::Post, "/", &[], &[]) else { continue };
+        let status = answer.status;
+        if let Ok(body) = answer.into_whole(1000) {
+            assert!((200..1000).contains(&status) && body.len() < 1000, "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_says_nothing_is_not_waited_for_longer_than_agreed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let options = ClientOptions { read_timeout: Duration::from_millis(40), ..ClientOptions::default() };

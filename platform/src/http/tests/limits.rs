@@ -163,6 +163,26 @@ fn above_its_limits_the_door_refuses_and_urgent_requests_pass() {
 }
 
 #[test]
+fn bodies_share_a_room_and_one_that_finds_none_is_refused() {
+    let (door, _script, strings) = stand(ServeOptions { bodies_max: 1 << 20, ..patient() });
+    let large = "x".repeat(900_000);
+    let mut holds = Line::new(door.local_address());
+    holds.send(post("/gate", &large));
+    strings.wait_begun();
+    let mut refused = Line::new(door.local_address());
+    refused.send(post("/echo", &large));
+    let answer = refused.answer();
+    assert_eq!((answer.status, answer.text()), (429, "refused /echo: Overloaded { retry_after_seconds: 1 }"));
+    let mut small = Line::new(door.local_address());
+    small.send(post("/echo", &large[..60_000]));
+    assert_eq!(small.answer().status, 200);
+    strings.gate.send(()).unwrap();
+    assert_eq!(holds.answer().status, 200);
+    small.send(post("/echo", &large));
+    assert_eq!(small.answer().body.len(), 900_000, "there is room again");
+}
+
+#[test]
 fn a_write_that_began_is_finished_though_its_client_went_away() {
     for private_max in BOTH {
         let (door, script, strings) = stand(ServeOptions { private_max, ..patient() });
@@ -242,22 +262,8 @@ fn bytes_of_any_kind_end_in_an_answer_or_a_closed_connection() {
         stand(ServeOptions { head_timeout: at_once, body_timeout: at_once, idle_timeout: at_once, ..patient() });
     let valid = "POST /echo?max=99 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".as_bytes();
     for seed in 0..200_u64 {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut draw = |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % below as u64).unwrap()
-        };
         let mut bytes = valid.to_vec();
-        for _ in 0..=draw(4) {
-            let at = draw(bytes.len());
-            match draw(3) {
-                0 => bytes[at] = draw(256) as u8,
-                1 => bytes.truncate(at + 1),
-                _ => bytes.insert(at, draw(256) as u8),
-            }
-        }
+        Draw::new(seed).spoil(&mut bytes);
         let mut line = Line::new(door.local_address());
         // The door may have closed before all is sent.
         let _ = line.stream.write_all(&bytes);
