@@ -12,6 +12,7 @@ mod backup;
 mod bench;
 mod collections;
 mod data;
+mod drill;
 mod index;
 mod markdown;
 mod points;
@@ -26,6 +27,7 @@ pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerif
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
 pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
+pub use drill::{DrillCommand, DrillRun, DrillTabletop, DrillTime};
 pub use index::{IndexCommand, IndexSettings, UpdateArgs};
 pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
@@ -166,6 +168,9 @@ pub enum Command {
     /// Archive collections continuously, check archives, and delete what need not be kept
     #[command(subcommand, after_long_help = archive::HELP)]
     Archive(ArchiveCommand),
+    /// Try restores before they are needed, and keep the reports
+    #[command(subcommand, after_long_help = drill::HELP)]
+    Drill(DrillCommand),
     /// Find out whether an archive's store does what archives need
     #[command(subcommand, after_long_help = DOCTOR_HELP)]
     Doctor(DoctorCommand),

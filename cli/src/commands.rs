@@ -22,6 +22,7 @@ mod create;
 mod demo;
 mod destination;
 mod doctor;
+mod drill;
 mod drop;
 mod export;
 mod field_index;
@@ -67,6 +68,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Points(command) => points::run(&session()?.settling(command.settle()), command),
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),
+        Command::Drill(command) => drill::run(&session()?, &command),
         Command::Scrub(args) => scrub::run(&session()?, &args),
         Command::Doctor(DoctorCommand::Archive { url }) => doctor::run(&cli.globals, out, &url),
         Command::Aliases(command) => aliases::run(&session()?, command),

@@ -45,13 +45,15 @@ pub enum ErrorKind {
     Timeout,
     /// The user stopped the command.
     Interrupted,
+    /// What was measured is not what it has to be: a drill found a difference, a goal is not reached.
+    Missed,
     /// A state that should be impossible.
     Internal,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of the documented table.
-    pub const ALL: [ErrorKind; 18] = [
+    pub const ALL: [ErrorKind; 19] = [
         ErrorKind::Usage,
         ErrorKind::NotFound,
         ErrorKind::Exists,
@@ -69,6 +71,7 @@ impl ErrorKind {
         ErrorKind::Io,
         ErrorKind::Timeout,
         ErrorKind::Interrupted,
+        ErrorKind::Missed,
         ErrorKind::Internal,
     ];
 
@@ -110,6 +113,7 @@ impl ErrorKind {
             ErrorKind::Io => ("io", 1, 500),
             ErrorKind::Timeout => ("timeout", 124, 408),
             ErrorKind::Interrupted => ("interrupted", 130, 503),
+            ErrorKind::Missed => ("missed", 1, 409),
             ErrorKind::Internal => ("internal", 1, 500),
         }
     }

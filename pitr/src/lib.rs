@@ -1,5 +1,6 @@
 //! What outlives a machine: archive, backups and restore.
 
+pub mod answers;
 pub mod archive;
 pub mod archive_log;
 pub mod archive_verify;
@@ -7,6 +8,7 @@ pub mod archiver;
 pub mod backup;
 pub mod branch;
 pub mod doctor;
+pub mod drill;
 pub mod encryption;
 pub mod fence;
 pub mod fork;

@@ -5,6 +5,7 @@ mod archives;
 mod broken;
 mod buckets;
 mod demo;
+mod drills;
 mod options;
 mod place;
 mod space;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stored::{self, JSON_VERSION, at, decode_json, encode_json, get_bounded};
 use super::{Archive, Key};
+use crate::answers::RecordedAnswers;
 use crate::backup::format::{ManifestEntry, ObjectEntry};
 use crate::backup::plan::objects_of;
 
@@ -30,6 +31,9 @@ pub struct BaseFile {
     /// The largest number that a client gave an operation of the last log file below its covered position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_sequence: Option<u64>,
+    /// What the state at its covered position answered, for drills; absent where the collection had gone on by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<RecordedAnswers>,
 }
 
 impl BaseFile {

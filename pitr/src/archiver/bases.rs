@@ -10,6 +10,7 @@ use platform::World;
 use platform::object_store::PutOutcome;
 
 use super::{Life, PassReport};
+use crate::answers::record;
 use crate::archive::base::{BaseFile, put_base, read_base};
 use crate::archive::stored::{self, JSON_VERSION, store_error};
 use crate::archive::{Archive, Key, Listing};
@@ -19,11 +20,14 @@ use crate::backup::send::holds_object;
 
 /// Log files whose operations are looked at for a client's number.
 const FILES_LOOKED_AT: usize = 4;
+/// Queries whose answers are stored with a base, where there is time for so many.
+const QUERIES: usize = 16;
 /// Names that are tried for one object.
 const ATTEMPTS_MAX: u8 = 8;
 
 /// Archives the newest manifest of a collection whose log is archived up to the position that it covers.
 pub(super) fn send(archive: &Archive, world: &World, collection: &Collection, life: &mut Life, report: &mut PassReport) -> Result<()> {
+    let began = world.clock.monotonic_micros();
     let (snapshot, _pin) = collection.pinned_snapshot()?;
     let manifest = snapshot.manifest();
     if manifest.covered_lsn > life.log.sent {
@@ -40,7 +44,12 @@ pub(super) fn send(archive: &Archive, world: &World, collection: &Collection, li
     };
     let entry = put_manifest(archive, manifest, report)?;
     let client_sequence = last_sequence(collection, manifest)?;
-    let base = BaseFile { format: JSON_VERSION, manifest: entry, objects, archived: world.clock.wall_micros(), client_sequence };
+    // What was written since is in the state here, and not in that of the manifest.
+    let is_at_rest = snapshot.lsn() == manifest.covered_lsn;
+    let ask = || record(world, snapshot.version(), world.clock.monotonic_micros() - began, QUERIES);
+    let answers = is_at_rest.then(ask).flatten();
+    let archived = world.clock.wall_micros();
+    let base = BaseFile { format: JSON_VERSION, manifest: entry, objects, archived, client_sequence, answers };
     base.agree(manifest).map_err(|e| Error::internal(format!("a base that does not hold together was not written: {e}")))?;
     let base = match put_base(archive, name, &base)? {
         PutOutcome::Created => base,

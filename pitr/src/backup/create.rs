@@ -18,9 +18,13 @@ use super::plan::{Plan, objects_of, plan};
 use super::send::Sender;
 use super::surroundings::Surroundings;
 use crate::Progress;
+use crate::answers::{RecordedAnswers, record};
 use crate::archive::layout::{check_snapshot_id, snapshot_id_of};
 use crate::archive::stored::{self, store_error};
 use crate::archive::{Archive, Key};
+
+/// Queries whose answers are stored with a backup, where there is time for so many.
+const QUERIES: usize = 32;
 
 /// What a backup is to be.
 #[derive(Debug, Default)]
@@ -108,8 +112,9 @@ pub fn backup(
     let objects = plan.objects.iter().map(|object| sender.send_object(object)).collect::<Result<Vec<_>>>()?;
     let manifest = put_manifest(&archive, &snapshot, &mut sender.bytes)?;
     let bytes = sender.bytes;
+    let answers = record(world, snapshot.version(), world.clock.monotonic_micros() - began, QUERIES);
     let pinned = Pinned { id: &id, pin_time, snapshot: &snapshot, collection, database };
-    let file = describe(&archive, &pinned, Sent { log, objects, manifest, bytes }, &around, &plan)?;
+    let file = describe(&archive, &pinned, Sent { log, objects, manifest, bytes, answers }, &around, &plan)?;
     publish(&archive, &file)?;
     marker.end(&archive);
     Ok(report(&file, &around, world.clock.monotonic_micros() - began))
@@ -187,6 +192,7 @@ struct Sent {
     objects: Vec<ObjectEntry>,
     manifest: ManifestEntry,
     bytes: ByteCounts,
+    answers: Option<RecordedAnswers>,
 }
 
 fn describe(archive: &Archive, pinned: &Pinned<'_>, sent: Sent, around: &Surroundings, plan: &Plan) -> Result<SnapshotFile> {
@@ -217,6 +223,7 @@ fn describe(archive: &Archive, pinned: &Pinned<'_>, sent: Sent, around: &Surroun
         index: IndexDescription::of(snapshot.manifest()),
         bytes: sent.bytes,
         parents: around.parents(&used),
+        answers: sent.answers,
     };
     file.agree(snapshot.manifest()).map_err(|e| Error::internal(format!("a backup that does not hold together was not written: {e}")))?;
     Ok(file)

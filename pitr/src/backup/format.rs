@@ -11,6 +11,7 @@ use engine::schema::{Distance, IndexParams, Numbers, check_name};
 use engine::segment::{SegmentKind, SegmentMeta};
 use serde::{Deserialize, Serialize};
 
+use crate::answers::RecordedAnswers;
 use crate::archive::extent::{EXTENT_LEN_MAX, RECORD_ALIGN};
 use crate::archive::layout::check_snapshot_id;
 use crate::archive::stored::{JSON_VERSION, decode_json_up_to, encode_json};
@@ -245,6 +246,9 @@ pub struct SnapshotFile {
     pub bytes: ByteCounts,
     /// Other archives that hold a part of it.
     pub parents: Vec<ParentRef>,
+    /// What the state answered when it was backed up, for drills. A restore does not look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<RecordedAnswers>,
 }
 
 impl SnapshotFile {

@@ -85,6 +85,7 @@ impl Site {
             index: IndexDescription::default(),
             bytes: ByteCounts::default(),
             parents: Vec::new(),
+            answers: None,
         };
         self.snapshots.push(HeldSnapshot { file, blake3: hash, bytes: 1 });
     }

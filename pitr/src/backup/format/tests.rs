@@ -20,6 +20,7 @@ fn sound() -> Value {
         "log": [{"timeline": T, "start": 0, "end": 128, "blake3": HASH}, {"timeline": U, "start": 128, "end": 256, "blake3": HASH}],
         "objects": [{"role": "rows", "id": T, "name": U, "bytes": 100, "blake3": HASH}],
         "index": {"vectors": {}, "segments": []}, "bytes": {"total": 1, "new": 1, "adjacency": 0, "codes": 0}, "parents": [],
+        "answers": {"top": 10, "recall": [1, 1], "probes": [{"point": "1", "vector": "", "digest": HASH, "ef": 64, "found": "1", "exact": "1"}]},
     })
 }
 
@@ -115,6 +116,15 @@ fn hostile_descriptions_are_refused() {
     let object = twice["objects"][0].clone();
     twice["objects"].as_array_mut().unwrap().push(object);
     assert_eq!(decode(&twice).unwrap_err().kind, ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_description_without_answers_is_one_of_an_earlier_version() {
+    let mut value = sound();
+    value.as_object_mut().unwrap().shift_remove("answers");
+    let file = decode(&value).unwrap();
+    assert_eq!(file.answers, None);
+    assert!(!String::from_utf8_lossy(&file.encode()).contains("answers"), "it is written as it was read");
 }
 
 #[test]
