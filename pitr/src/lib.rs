@@ -16,6 +16,7 @@ pub mod history;
 pub mod lazy;
 pub mod prune;
 pub mod restore;
+pub mod schedule;
 pub mod scrub;
 pub mod takeover;
 pub mod time_text;
