@@ -12,6 +12,7 @@ mod backup;
 mod bench;
 mod collections;
 mod data;
+mod dr;
 mod drill;
 mod index;
 mod markdown;
@@ -27,6 +28,7 @@ pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerif
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
 pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
+pub use dr::{DrCommand, DrPlan, DrStatus};
 pub use drill::{DrillCommand, DrillRun, DrillTabletop, DrillTime};
 pub use index::{IndexCommand, IndexSettings, UpdateArgs};
 pub use markdown::render_markdown;
@@ -171,6 +173,9 @@ pub enum Command {
     /// Try restores before they are needed, and keep the reports
     #[command(subcommand, after_long_help = drill::HELP)]
     Drill(DrillCommand),
+    /// How this deployment stands against its goals, and the plan for the day it is needed
+    #[command(subcommand, after_long_help = dr::HELP)]
+    Dr(DrCommand),
     /// Find out whether an archive's store does what archives need
     #[command(subcommand, after_long_help = DOCTOR_HELP)]
     Doctor(DoctorCommand),

@@ -22,6 +22,7 @@ mod create;
 mod demo;
 mod destination;
 mod doctor;
+mod dr;
 mod drill;
 mod drop;
 mod export;
@@ -69,6 +70,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),
         Command::Drill(command) => drill::run(&session()?, &command),
+        Command::Dr(command) => dr::run(&session()?, &command),
         Command::Scrub(args) => scrub::run(&session()?, &args),
         Command::Doctor(DoctorCommand::Archive { url }) => doctor::run(&cli.globals, out, &url),
         Command::Aliases(command) => aliases::run(&session()?, command),

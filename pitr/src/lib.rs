@@ -15,6 +15,7 @@ pub mod fork;
 pub mod history;
 pub mod lazy;
 pub mod prune;
+pub mod readiness;
 pub mod restore;
 pub mod schedule;
 pub mod scrub;

@@ -2,6 +2,7 @@
 
 use super::backup::new_part;
 use super::destination::{Location, Reach, show_bytes};
+use super::dr::note;
 use super::stop::Stop;
 use super::temporary::Temporary;
 use crate::args::{BackupVerify, Globals, VerifyLevel};
@@ -28,6 +29,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &BackupVerify) -> Resul
     let request = VerifyRequest { level, snapshot_id: args.snapshot_id.as_deref(), candidates, scratch };
     let verified = pitr::verify(&world, &stop.guard(store), &request, &show_bytes(out, "verify"));
     let report = verified.map_err(|failure| source.explain(&world, stop.explain(failure)))?;
+    note::backup(globals, out, &source.to_string(), &report);
     if out.is_json() {
         out.result_json(&report)?;
     } else {

@@ -8,6 +8,7 @@ mod demo;
 mod drills;
 mod options;
 mod place;
+mod readiness;
 mod space;
 mod verbatim;
 mod while_importing;

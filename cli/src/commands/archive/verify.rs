@@ -3,6 +3,7 @@
 use crate::args::{ArchiveVerify, Globals};
 use crate::commands::backup_verify::level_of;
 use crate::commands::destination::{Location, Reach, show_bytes};
+use crate::commands::dr::note;
 use crate::commands::stop::Stop;
 use crate::commands::temporary::Temporary;
 use crate::exit::Failure;
@@ -22,6 +23,7 @@ pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchiveVe
         return stored_bytes(out, &*stop.guard(locked));
     }
     let store = stop.guard(source.open_source(&world)?);
+    let began = world.clock.wall_micros();
     let level = level_of(args.level);
     let place = (level == Level::Restore).then(|| Temporary::make(&world, &std::env::temp_dir(), "verify")).transpose()?;
     let request = ArchiveVerifyRequest {
@@ -33,6 +35,7 @@ pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchiveVe
     };
     let verified = verify_archive(&world, &store, &request, &show_bytes(out, "verify"));
     let report = verified.map_err(|failure| source.explain(&world, stop.explain(failure)))?;
+    note::archive(globals, out, &source.to_string(), began, &report);
     if out.is_json() {
         out.result_json(&report)?;
     } else {
