@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use server::Host;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 mod aliases;
@@ -15,6 +16,7 @@ mod data;
 mod dr;
 mod drill;
 mod index;
+mod jobs;
 mod markdown;
 mod points;
 mod restore;
@@ -31,6 +33,7 @@ pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
 pub use dr::{DrCommand, DrPlan, DrStatus};
 pub use drill::{DrillCommand, DrillRun, DrillTabletop, DrillTime};
 pub use index::{IndexCommand, IndexSettings, UpdateArgs};
+pub use jobs::JobsCommand;
 pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
@@ -118,6 +121,17 @@ pub struct Hosted {
     pub host: Arc<Host>,
     /// Relative paths begin there.
     pub directory: PathBuf,
+    /// The job that it is, if nobody waits for it.
+    pub job: Option<Background>,
+}
+
+/// A command that nobody waits for.
+#[derive(Clone)]
+pub struct Background {
+    /// Set when it is told to end.
+    pub cancelled: Arc<AtomicBool>,
+    /// Called once what it works on is fixed: who asked for it is answered then.
+    pub begun: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -158,6 +172,9 @@ pub enum Command {
     /// indexes are kept up in the background.
     #[command(after_long_help = serve::HELP)]
     Serve(ServeArgs),
+    /// Look at what a server works on for commands without --wait
+    #[command(subcommand, after_long_help = jobs::HELP)]
+    Jobs(JobsCommand),
     /// Read and write single points
     #[command(subcommand, after_long_help = points::HELP)]
     Points(PointsCommand),

@@ -31,6 +31,7 @@ mod fork;
 mod import;
 mod info;
 mod ingest;
+mod jobs;
 mod lazy;
 mod list;
 mod optimize;
@@ -66,6 +67,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Export(args) => export::run(&session()?, &args),
         Command::Search(args) => search::run(&session()?, &args),
         Command::Serve(args) => serve::run(&session()?, &args),
+        Command::Jobs(command) => jobs::run(&session()?, &command),
         Command::Points(command) => points::run(&session()?.settling(command.settle()), command),
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),

@@ -1,6 +1,6 @@
 //! Commands that a running server carries out, since the database is its own: which they are, and how its answer is printed.
 
-use crate::args::{AliasesCommand, ArchiveCommand, Cli, CollectionsCommand, Command, IndexCommand, PointsCommand};
+use crate::args::{AliasesCommand, ArchiveCommand, Cli, CollectionsCommand, Command, IndexCommand, JobsCommand, PointsCommand};
 use crate::data_dir::{self, Place, Said};
 use crate::exit::{Failure, usage};
 use crate::output::Output;
@@ -48,7 +48,8 @@ fn access(command: &Command) -> Option<Access> {
     match command {
         Command::Collections(command) => match command {
             CollectionsCommand::List | CollectionsCommand::Info(_) | CollectionsCommand::Count(_) => Some(Reads),
-            CollectionsCommand::Backup(args) => args.create.as_ref().map(|_| Reads),
+            // Who does not wait wants a job, and a server has those.
+            CollectionsCommand::Backup(args) => args.create.as_ref().map(|_| if args.wait.wait { Reads } else { Writes }),
             CollectionsCommand::Index(IndexCommand::Export { .. }) => Some(Reads),
             CollectionsCommand::Restore(args) if args.dry_run => Some(Reads),
             _ => Some(Writes),
@@ -56,6 +57,8 @@ fn access(command: &Command) -> Option<Access> {
         Command::Points(PointsCommand::Get(_)) | Command::Export(_) | Command::Search(_) => Some(Reads),
         Command::Import(_) | Command::Points(_) | Command::Scrub(_) => Some(Writes),
         Command::Restore(args) => Some(if args.dry_run { Reads } else { Writes }),
+        Command::Jobs(JobsCommand::Cancel { .. }) => Some(Writes),
+        Command::Jobs(_) => Some(Reads),
         Command::Aliases(AliasesCommand::List) => Some(Reads),
         Command::Aliases(_) => Some(Writes),
         Command::Archive(command) => match command {

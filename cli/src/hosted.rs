@@ -1,16 +1,19 @@
 //! Command lines carried out in a server, for clients on its machine.
 
-use crate::args::{Cli, CollectionsCommand, Command, Hosted, IndexCommand, PointsCommand};
+use crate::args::{Background, Cli, CollectionsCommand, Command, Hosted, IndexCommand, PointsCommand};
 use crate::commands;
 use crate::exit::{Failure, usage};
-use crate::output::Output;
+use crate::output::{self, Captured, Output};
 use clap::Parser;
 use platform::clock::OsClock;
+use serde_json::Value;
 use server::Host;
 use server::commands::{CommandLine, Commands};
-use std::io::Write;
+use server::jobs::Job;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 /// Carries command lines out as this program does, over the database of a server.
 #[derive(Debug)]
@@ -32,8 +35,11 @@ impl Commands for InServer {
         let out = Output::new(cli.globals.json, cli.globals.quiet, clock, result, notes);
         let directory = PathBuf::from(&line.directory);
         resolve(&mut cli, &directory);
-        cli.globals.hosted = Some(Hosted { host: host.clone(), directory });
-        let outcome = check(&cli.command).and_then(|()| commands::run(cli, &out)).and_then(|()| out.finish());
+        cli.globals.hosted = Some(Hosted { host: host.clone(), directory, job: None });
+        let outcome = check(&cli.command).and_then(|()| match job_kind(&cli.command) {
+            Some(kind) => in_background(host, kind, cli, line, &out),
+            None => commands::run(cli, &out).and_then(|()| out.finish()),
+        });
         match outcome {
             Ok(()) => 0,
             Err(failure) => {
@@ -41,6 +47,74 @@ impl Commands for InServer {
                 failure.kind.exit_code()
             }
         }
+    }
+}
+
+/// Says what kind of job a command becomes; `None` when who asked for it waits.
+fn job_kind(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Collections(CollectionsCommand::Backup(args)) if args.create.is_some() && !args.wait.wait => Some("backup"),
+        Command::Collections(CollectionsCommand::Restore(args)) | Command::Restore(args) if !args.wait.wait && !args.dry_run => {
+            Some("restore")
+        }
+        _ => None,
+    }
+}
+
+/// Begins a job, and prints its id once what it works on is fixed. What fails before is the command's own failure.
+fn in_background(host: &Arc<Host>, kind: &str, mut cli: Cli, line: &CommandLine, out: &Output) -> Result<(), Failure> {
+    let job = Arc::new(host.jobs().begin(kind, &line.words)?);
+    let (told, heard) = channel();
+    let begun = told.clone();
+    if let Some(hosted) = &mut cli.globals.hosted {
+        let begun = move || drop(begun.send(Ok(())));
+        hosted.job = Some(Background { cancelled: job.cancelled.clone(), begun: Arc::new(begun) });
+    }
+    let working = job.clone();
+    std::thread::spawn(move || {
+        let results = Captured::default();
+        let notes = Notes { job: working.clone(), line: Vec::new() };
+        let inner = Output::new(true, false, Arc::new(OsClock::new()), Box::new(results.clone()), Box::new(notes));
+        let outcome = commands::run(cli, &inner).and_then(|()| inner.finish());
+        let result = serde_json::from_str(&results.text()).ok();
+        let (exit, error) = match &outcome {
+            Ok(()) => (0, None),
+            Err(failure) => (failure.kind.exit_code(), serde_json::from_str(&output::error_json(failure)).ok()),
+        };
+        // What cannot be written down is found by the next server: a job that nobody works on has failed.
+        let _written = working.end(exit, result, error);
+        let _heard = told.send(outcome);
+    });
+    match heard.recv() {
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok(())) => out.result(&job.id()),
+        Err(_) => Err(Failure::internal("a job ended without a word")),
+    }
+}
+
+/// Takes what a job says, and keeps how far it is.
+struct Notes {
+    job: Arc<Job>,
+    line: Vec<u8>,
+}
+
+impl Write for Notes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
+            }
+            let said: Option<Value> = serde_json::from_slice(&std::mem::take(&mut self.line)).ok();
+            if let Some(progress) = said.filter(|said| said["event"] == "progress") {
+                self.job.progress(progress);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

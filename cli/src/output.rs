@@ -14,6 +14,7 @@ mod progress;
 mod text;
 
 pub use captured::Captured;
+pub use json::error as error_json;
 pub use progress::{Progress, Unit};
 pub use text::{bytes, count, duration};
 

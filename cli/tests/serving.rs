@@ -163,7 +163,7 @@ fn what_is_written_over_http_is_archived_and_comes_back_to_its_time() {
     // The command before waited until its own write was archived: everything before it is.
     let earlier = place.ok("archive log archive --json");
     assert!(earlier.contains(time), "{earlier}");
-    place.ok(&format!("restore docs --source archive --to-time {} --new-collection-name before", just_before(time)));
+    place.ok(&format!("restore docs --source archive --to-time {} --new-collection-name before --wait", just_before(time)));
     assert_eq!(server.count("before"), 8);
 }
 
@@ -175,6 +175,30 @@ fn just_before(time: &str) -> String {
         Some(before) => format!("{seconds}.{before:06}Z"),
         None => format!("{seconds}.000000Z"),
     }
+}
+
+#[test]
+fn who_does_not_wait_gets_a_job_whose_state_was_fixed_before_the_command_returned() {
+    let place = Place::new();
+    let mut server = place.serve();
+    place.ok("collections create docs --dim 2 --distance dot");
+    server.upsert("docs", 0..10);
+    let job = place.ok("collections backup docs --destination backups --snapshot-id ten");
+    let job = job.trim();
+    server.upsert("docs", 10..20);
+    let ended: Value = serde_json::from_str(&place.ok(&format!("jobs wait {job} --timeout 60 --json"))).expect("a job is JSON");
+    assert_eq!((&ended["state"], &ended["kind"], &ended["result"]["points"]), (&json!("done"), &json!("backup"), &json!(10)), "{ended}");
+    assert!(place.ok("jobs list").contains(&format!("{job} backup done")));
+    let again = place.run("collections backup docs --destination backups --snapshot-id ten");
+    let failed = if again.status.code() == Some(0) { place.run(&format!("jobs wait {}", text(&again.stdout).trim())) } else { again };
+    assert_eq!(failed.status.code(), Some(4), "a complete backup of this name exists: {}", text(&failed.stderr));
+    let restore = place.ok("collections restore docs --source backups --new-collection-name second");
+    place.ok(&format!("jobs wait {}", restore.trim()));
+    assert_eq!(server.count("second"), 10);
+    assert_eq!(place.run("jobs status 0123456789abcdef").status.code(), Some(3));
+    assert_eq!(place.run(&format!("jobs cancel {job}")).status.code(), Some(4));
+    server.signal("TERM");
+    assert!(place.ok("jobs list").contains("backup done"), "jobs are known without a server");
 }
 
 #[test]

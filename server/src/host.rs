@@ -18,12 +18,14 @@ use pitr::archiver::PassReport;
 
 mod aliases;
 mod archiving;
+pub mod jobs;
 mod served;
 mod upkeep;
 
 pub use aliases::AliasChange;
 use archiving::Archiving;
 pub use archiving::Stores;
+use jobs::Jobs;
 pub use served::Served;
 use upkeep::Upkeep;
 
@@ -54,6 +56,7 @@ pub struct Host {
     scratches: Mutex<Vec<SearchScratch>>,
     upkeep: Arc<Upkeep>,
     archiving: Archiving,
+    jobs: Arc<Jobs>,
 }
 
 impl Drop for Host {
@@ -69,6 +72,7 @@ impl Host {
     /// # Errors
     /// Those of opening a collection.
     pub fn start(mut database: Database, options: HostOptions) -> Result<Arc<Self>> {
+        let jobs = Jobs::open(database.world(), database.dir())?;
         let open = Open::default();
         let ending = open.clone();
         database.set_before_end(BeforeEnd::new(move |incarnation| end(&ending, incarnation)));
@@ -80,6 +84,7 @@ impl Host {
             scratches: Mutex::default(),
             upkeep: Upkeep::start(database.world().clone(), options.build_threads),
             archiving: Archiving::new(options.stores),
+            jobs,
             database,
         });
         for name in host.names.load().collections.keys() {
@@ -99,6 +104,12 @@ impl Host {
     #[must_use]
     pub fn names(&self) -> Arc<CatalogState> {
         self.names.load_full()
+    }
+
+    /// Gives the jobs that are worked on for those who do not wait.
+    #[must_use]
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.jobs
     }
 
     /// Gives the kernels that searches run on.

@@ -31,7 +31,7 @@ fn make(session: &Session<'_>, args: &BackupCreate, wait: WaitArgs) -> Result<()
     if let Some(id) = &args.snapshot_id {
         pitr::archive::layout::check_snapshot_id(id)?;
     }
-    let stop = Stop::begin(&session.world, wait.wait_timeout, STOPPED_HINT)?;
+    let stop = Stop::begin(&session.world, wait.wait_timeout, STOPPED_HINT)?.or_told(session.job());
     let report = session.read(&args.name, |database, collection| {
         say_that_it_blocks(session, wait, "the backup is durable");
         send(session, args, &destination, &stop, database, collection)
@@ -45,13 +45,12 @@ fn make(session: &Session<'_>, args: &BackupCreate, wait: WaitArgs) -> Result<()
 
 /// Somebody who gave no `--wait` may expect a job in the background: only a server has those.
 pub(super) fn say_that_it_blocks(session: &Session<'_>, wait: WaitArgs, until: &str) {
-    if !wait.wait {
-        let who = if session.hosted().is_some() {
-            "the server works on it"
-        } else {
-            "no server runs this in the background: the command itself works"
-        };
-        session.out.note(&format!("{who}, and the command returns when {until}"));
+    match session.job() {
+        Some(job) => (job.begun)(),
+        None if wait.wait => {}
+        None => {
+            session.out.note(&format!("no server runs this in the background: the command itself works, and returns when {until}"));
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failu
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
     let target = target(session, args);
-    let stop = Stop::begin(world, args.wait.wait_timeout, STOPPED_HINT)?;
+    let stop = Stop::begin(world, args.wait.wait_timeout, STOPPED_HINT)?.or_told(session.job());
     let explain = |failure| source.explain(world, stop.explain(failure));
     let progress = show_bytes(session.out, "restore");
     let guarded = stop.guard(store.clone());

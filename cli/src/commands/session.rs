@@ -4,7 +4,7 @@ use super::archiving::{self, Watch};
 use super::destination::{Location, Reach};
 use super::lazy;
 use super::version::chosen_kernels;
-use crate::args::{Globals, SettleArgs};
+use crate::args::{Background, Globals, SettleArgs};
 use crate::data_dir;
 use crate::exit::Failure;
 use crate::output::Output;
@@ -14,7 +14,7 @@ use engine::{Collection, Database};
 use index::Kernels;
 use platform::World;
 use server::Host;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub(super) struct Session<'a> {
     settle: Option<SettleArgs>,
     /// The server in which the command is carried out.
     hosted: Option<Arc<Host>>,
+    job: Option<Background>,
 }
 
 impl<'a> Session<'a> {
@@ -56,8 +57,9 @@ impl<'a> Session<'a> {
             kernels: Some(kernels),
             ..DatabaseOptions::default()
         };
+        let job = globals.hosted.as_ref().and_then(|hosted| hosted.job.clone());
         let (reach, hosted) = (Reach::of(globals), globals.hosted.as_ref().map(|hosted| hosted.host.clone()));
-        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach, hosted })
+        Ok(Self { world: World::real(), out, kernels, watch: Watch::default(), dir, options, settle: None, reach, hosted, job })
     }
 
     /// Reads a location as the user writes it.
@@ -78,6 +80,16 @@ impl<'a> Session<'a> {
     /// What it takes to reach a location.
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Gives the directory of the database.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Gives the job that the command is, if nobody waits for it.
+    pub fn job(&self) -> Option<&Background> {
+        self.job.as_ref()
     }
 
     /// Gives the server in which the command is carried out, if it is.

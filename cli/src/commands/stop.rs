@@ -1,5 +1,6 @@
 //! What ends a backup, a check or a restore before it is done: Ctrl-C, or time that ran out. Noticed between two objects.
 
+use crate::args::Background;
 use crate::exit::Failure;
 use crate::time::micros;
 use engine::ErrorKind;
@@ -8,6 +9,7 @@ use platform::clock::Clock;
 use platform::object_store::{Body, ObjectMeta, ObjectStore, PutOutcome, StoreError, StoreErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Knows whether to go on.
@@ -18,6 +20,8 @@ pub(super) struct Stop {
     deadline: Option<(u64, Duration)>,
     /// What the user can do next.
     hint: &'static str,
+    /// Set when a job is told to end.
+    told: Option<Arc<AtomicBool>>,
 }
 
 impl Stop {
@@ -26,12 +30,18 @@ impl Stop {
         super::optimize::catch_interrupts()?;
         let now = world.clock.monotonic_micros();
         let deadline = timeout.map(|timeout| (now.saturating_add(micros(timeout)), timeout));
-        Ok(Self { clock: world.clock.clone(), deadline, hint })
+        Ok(Self { clock: world.clock.clone(), deadline, hint, told: None })
+    }
+
+    /// Ends as well when a job is told to.
+    pub fn or_told(self, job: Option<&Background>) -> Self {
+        Self { told: job.map(|job| job.cancelled.clone()), ..self }
     }
 
     /// Gives the failure that ends the work now; `None`: go on.
     pub fn reason(&self) -> Option<Failure> {
-        if platform::process::interrupted() {
+        let is_told = self.told.as_ref().is_some_and(|told| told.load(Ordering::Acquire));
+        if is_told || platform::process::interrupted() {
             return Some(Failure::new(ErrorKind::Interrupted, "interrupted").with_hint(self.hint));
         }
         let (at, timeout) = self.deadline?;

@@ -10,7 +10,7 @@ pub(super) fn line<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> 
 }
 
 /// Renders a failure with all documented keys; what is not known is null.
-pub(super) fn error(failure: &Failure) -> String {
+pub fn error(failure: &Failure) -> String {
     json!({"error": {
         "kind": failure.kind.name(),
         "message": failure.message,
