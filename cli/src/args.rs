@@ -164,7 +164,7 @@ pub enum Command {
     ///
     /// One result a query, nearest first; equal scores are ordered by id. Without --recall, --ef and
     /// --exact the collection chooses. The filter is the JSON of Qdrant: must, should, must_not, min_should over
-    /// match, range, has_id, is_empty and is_null.
+    /// match, range, geo areas, values_count, is_empty, is_null, has_id, has_vector, nested and slice.
     Search(SearchArgs),
     /// Serve the database over HTTP, with a Qdrant-compatible REST API.
     ///

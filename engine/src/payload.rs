@@ -3,14 +3,17 @@
 //! A payload is stored as minified text and read where it lies. [`Filter::matches`] defines what a filter means; a [`FieldIndex`]
 //! only spares reading payloads, and says of each row it cannot describe that the filter may hold. Nothing here touches a file.
 
+pub mod datetime;
 pub mod edit;
 pub mod field_index;
 pub mod filter;
+pub mod geo;
 pub mod json;
 pub mod number;
 pub mod path;
 #[cfg(test)]
 mod properties;
+pub mod text;
 pub mod value;
 
 pub use edit::merge;

@@ -212,6 +212,14 @@ pub enum FieldType {
     Float,
     /// true and false
     Bool,
+    /// Dates and times, RFC 3339
+    Datetime,
+    /// UUIDs, compared as they are written
+    Uuid,
+    /// Text, found by its words
+    Text,
+    /// Places: {"lat":52.5,"lon":13.4}
+    Geo,
 }
 
 /// Index a payload field, so that filters on it are fast.

@@ -168,7 +168,7 @@ fn the_short_commands_of_the_handbook_parse() {
     }
     refused("vectra demo --dim 128");
     refused("vectra collections drop");
-    refused("vectra collections field-index products section --type text");
+    refused("vectra collections field-index products section --type tree");
     refused("vectra nonsense");
     refused("vectra");
 }

@@ -31,6 +31,10 @@ fn field_type(field_type: FieldType) -> field_index::FieldType {
         FieldType::Integer => field_index::FieldType::Integer,
         FieldType::Float => field_index::FieldType::Float,
         FieldType::Bool => field_index::FieldType::Bool,
+        FieldType::Datetime => field_index::FieldType::Datetime,
+        FieldType::Uuid => field_index::FieldType::Uuid,
+        FieldType::Text => field_index::FieldType::Text,
+        FieldType::Geo => field_index::FieldType::Geo,
     }
 }
 

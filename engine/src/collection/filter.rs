@@ -1,7 +1,8 @@
 //! Filters over a version: which rows of a segment pass, and which points of the collection.
 //!
 //! A filter is answered from the field indexes of a segment once, which gives sets of rows; what they cannot tell is read from the payload,
-//! once, and remembered. The sets are kept for a few filters, so that the same filter asked again costs a look.
+//! once, and remembered. The sets are kept for a few filters, so that the same filter asked again costs a look. A filter that asks which
+//! vectors a point has is remembered nowhere: vectors come and go while the row of the payload stays.
 
 pub(super) mod cache;
 mod memo;
@@ -59,11 +60,14 @@ impl Version {
     /// Makes a filter ready for a part of a segment, or finds it ready; no filter lets everything that is seen pass.
     pub(super) fn make_ready(&self, number: usize, filter: Option<&Filter>, part: u32) -> Arc<Ready> {
         let open = &self.segments[number];
-        if let Some(ready) = open.filters.get(&open.segment, part, self.lsn_end, filter) {
+        let is_kept = lasts(filter);
+        if is_kept && let Some(ready) = open.filters.get(&open.segment, part, self.lsn_end, filter) {
             return ready;
         }
         let ready = Arc::new(Ready::new(&open.segment, part, self.lsn_end, self.known(number, filter)));
-        open.filters.keep(&open.segment, &ready);
+        if is_kept {
+            open.filters.keep(&open.segment, &ready);
+        }
         ready
     }
 
@@ -91,7 +95,9 @@ impl Version {
             }
         }
         let decided = Arc::new(ready.decided(accepted));
-        open.filters.keep(&open.segment, &decided);
+        if lasts(ready.known.filter.as_ref()) {
+            open.filters.keep(&open.segment, &decided);
+        }
         Ok(decided)
     }
 
@@ -129,9 +135,37 @@ impl Version {
     fn place_passes(&self, place: &Place, id: &PointId, filter: Option<&Filter>) -> Result<bool> {
         match place {
             // Made ready, it is remembered for the next row that moved there.
-            Place::Segment(number, row) => self.row_passes(*number, *row, &self.make_ready(*number, filter, 0).known, None),
-            Place::Tail(record, row) => Ok(matches(filter, id, record.payload(*row)?.as_deref())),
+            Place::Segment(number, row) if lasts(filter) => {
+                self.row_passes(*number, *row, &self.make_ready(*number, filter, 0).known, None)
+            }
+            place => Ok(self.holds(filter, id, self.payload(place)?.as_deref())),
         }
+    }
+
+    /// Says whether a filter holds for a point with a payload, which is the one that this version sees.
+    pub(in crate::collection) fn holds(&self, filter: Option<&Filter>, id: &PointId, payload: Option<&str>) -> bool {
+        filter.is_none_or(|filter| filter.matches(id, payload, &|name| self.has_vector(id, name)))
+    }
+
+    /// Says whether a point has a vector of a name.
+    fn has_vector(&self, id: &PointId, name: &str) -> bool {
+        self.part_named(name).is_some_and(|part| self.find(id, part).is_some())
+    }
+
+    fn part_named(&self, name: &str) -> Option<usize> {
+        self.schema.vectors.iter().position(|vector| vector.name == name).map(|index| index + 1)
+    }
+
+    /// Gives the rows of a segment whose points have a vector, as far as a row stands for its point.
+    fn rows_with_vector(&self, number: usize, name: &str) -> Bitmap {
+        let segment = &self.segments[number].segment;
+        let Some(part) = self.part_named(name) else { return Bitmap::new(segment.rows()) };
+        let mut found = segment.visible(part as u32, self.lsn_end);
+        let mut elsewhere = segment.visible(0, self.lsn_end);
+        elsewhere.and_not(&found);
+        // A vector that was written alone has a row of its own.
+        elsewhere.iter().filter(|&row| self.find(&segment.id(row), part).is_some()).for_each(|row| found.set(row, true));
+        found
     }
 
     /// Says whether a point exists and passes a filter.
@@ -142,7 +176,7 @@ impl Version {
         match (self.find(id, 0), filter) {
             (None, _) => Ok(false),
             (Some(_), None) => Ok(true),
-            (Some(place), filter) => Ok(matches(filter, id, self.payload(&place)?.as_deref())),
+            (Some(place), filter) => Ok(self.holds(filter, id, self.payload(&place)?.as_deref())),
         }
     }
 
@@ -156,7 +190,7 @@ impl Version {
             Some(cache) => self.payload_in_order(&place, cache)?,
             None => self.payload(&place)?,
         };
-        let passes = matches(known.filter.as_ref(), &self.segments[number].segment.id(row), payload.as_deref());
+        let passes = self.holds(known.filter.as_ref(), &self.segments[number].segment.id(row), payload.as_deref());
         if let Some(memo) = &known.read {
             memo.set(row, passes);
         }
@@ -167,12 +201,15 @@ impl Version {
     fn known(&self, number: usize, filter: Option<&Filter>) -> Arc<Known> {
         let open = &self.segments[number];
         let rows = open.segment.rows();
-        if let Some(known) = open.filters.known(filter) {
+        if lasts(filter)
+            && let Some(known) = open.filters.known(filter)
+        {
             return known;
         }
         let Some(filter) = filter else { return Arc::new(Known { filter: None, sure: Bitmap::full(rows), read: None }) };
+        let with_vector = |name: &str| self.rows_with_vector(number, name);
         let rows_of = |id: &PointId, visit: &mut dyn FnMut(u32)| open.segment.rows_of(id).for_each(visit);
-        let lookup = Lookup { rows, indexes: &open.fields, changed: None, rows_of: Some(&rows_of) };
+        let lookup = Lookup { rows, indexes: &open.fields, changed: None, rows_of: Some(&rows_of), with_vector: Some(&with_vector) };
         let Candidates { sure, maybe } = lookup.plan(filter);
         let read = (!maybe.is_clear()).then(|| Memo::new(&maybe));
         Arc::new(Known { filter: Some(filter.clone()), sure, read })
@@ -229,6 +266,7 @@ impl Pending {
     }
 }
 
-fn matches(filter: Option<&Filter>, id: &PointId, payload: Option<&str>) -> bool {
-    filter.is_none_or(|filter| filter.matches(id, payload))
+/// Says whether what a filter says of a row's payload holds for every version that sees the row there.
+fn lasts(filter: Option<&Filter>) -> bool {
+    !filter.is_some_and(Filter::asks_for_vectors)
 }

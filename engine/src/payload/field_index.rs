@@ -9,8 +9,10 @@ mod float;
 mod format;
 mod integer;
 mod keyword;
+mod moment;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::fmt;
 use std::ops::Range;
@@ -40,11 +42,28 @@ pub enum FieldType {
     Float,
     /// Truth values.
     Bool,
+    /// Strings that say a date or a moment, as microseconds UTC.
+    Datetime,
+    /// Strings, kept as they are written like those of a keyword.
+    Uuid,
+    /// The words of strings.
+    Text,
+    /// Places. They are not kept: filters on the field are answered from the payloads of the rows that have a value.
+    Geo,
 }
 
 impl FieldType {
     /// Every type.
-    pub const ALL: [FieldType; 4] = [FieldType::Keyword, FieldType::Integer, FieldType::Float, FieldType::Bool];
+    pub const ALL: [FieldType; 8] = [
+        FieldType::Keyword,
+        FieldType::Integer,
+        FieldType::Float,
+        FieldType::Bool,
+        FieldType::Datetime,
+        FieldType::Uuid,
+        FieldType::Text,
+        FieldType::Geo,
+    ];
 
     /// Names the type as users write it.
     #[must_use]
@@ -54,7 +73,16 @@ impl FieldType {
             FieldType::Integer => "integer",
             FieldType::Float => "float",
             FieldType::Bool => "bool",
+            FieldType::Datetime => "datetime",
+            FieldType::Uuid => "uuid",
+            FieldType::Text => "text",
+            FieldType::Geo => "geo",
         }
+    }
+
+    /// Says whether the values of an index are strings, and not keys of 8 bytes.
+    fn holds_words(self) -> bool {
+        matches!(self, FieldType::Keyword | FieldType::Uuid | FieldType::Text)
     }
 
     /// Reads the name of a type.
@@ -64,7 +92,7 @@ impl FieldType {
     pub fn parse(name: &str) -> Result<FieldType> {
         FieldType::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
             Error::invalid("unknown type of a field index").with_expected(
-                "keyword, integer, float or bool",
+                "keyword, integer, float, bool, datetime, uuid, text or geo",
                 format!("\"{}\"", name.chars().take(80).collect::<String>().escape_debug()),
             )
         })
@@ -142,7 +170,7 @@ impl FieldIndex {
         self.layout.distinct
     }
 
-    /// Finds the rows that pass a test of this field; `None` when the bytes contradict themselves.
+    /// Finds the rows that pass a test of this field; `None` when the index tells nothing about it, or its bytes contradict themselves.
     #[must_use]
     pub fn candidates(&self, test: &Test) -> Option<Candidates> {
         match test {
@@ -151,9 +179,17 @@ impl FieldIndex {
                 sure.and_not(&self.bitmap(&self.layout.present)?);
                 Some(Candidates { sure, maybe: Bitmap::new(self.layout.rows) })
             }
-            Test::IsNull => Some(Candidates { sure: self.bitmap(&self.layout.null)?, maybe: Bitmap::new(self.layout.rows) }),
+            Test::IsNull => {
+                let sure = self.bitmap(&self.layout.null)?;
+                let mut maybe = Bitmap::new(self.layout.rows);
+                if !self.layout.knows_inner_nulls {
+                    maybe.or(&self.bitmap(&self.layout.present)?);
+                    maybe.and_not(&sure);
+                }
+                Some(Candidates { sure, maybe })
+            }
             _ => {
-                let spans = self.spans(test);
+                let spans = self.spans(test)?;
                 let mut sure = Bitmap::new(self.layout.rows);
                 self.add_rows(&spans.sure, &mut sure)?;
                 let mut maybe = self.bitmap(&self.layout.other)?;
@@ -164,15 +200,19 @@ impl FieldIndex {
         }
     }
 
-    /// Bounds the number of rows that pass a test from the lengths of the lists alone; `None` when the bytes contradict themselves.
+    /// Bounds the number of rows that pass a test from the lengths of the lists alone; `None` as for [`FieldIndex::candidates`].
     #[must_use]
     pub fn estimate_test(&self, test: &Test) -> Option<Bounds> {
         let rows = self.layout.rows as usize;
         match test {
             Test::IsEmpty => Some(Bounds::exactly(rows.checked_sub(self.layout.present_count as usize)?)),
-            Test::IsNull => Some(Bounds::exactly(self.layout.null_count as usize)),
+            Test::IsNull => {
+                let least = self.layout.null_count as usize;
+                let more = if self.layout.knows_inner_nulls { 0 } else { self.layout.present_count as usize };
+                Some(Bounds { least, most: rows.min(least + more).max(least) })
+            }
             _ => {
-                let spans = self.spans(test);
+                let spans = self.spans(test)?;
                 let mut least = 0;
                 let mut most = self.layout.other_count as usize;
                 for span in &spans.sure {
@@ -236,24 +276,34 @@ impl FieldIndex {
 
     fn values_ascend(&self) -> bool {
         let mut pairs = (1..self.layout.distinct).map(|value| (value - 1, value));
-        match self.layout.kind {
-            FieldType::Keyword => {
+        match self.layout.kind.holds_words() {
+            true => {
                 let words = self.layout.words(&self.bytes);
                 pairs.all(|(a, b)| words.get(a) < words.get(b))
             }
-            _ => {
+            false => {
                 let keys = self.layout.keys(&self.bytes);
                 pairs.all(|(a, b)| keys.get(a) < keys.get(b))
             }
         }
     }
 
-    fn spans(&self, test: &Test) -> Spans {
+    /// Finds the values that pass; `None` where values do not tell.
+    fn spans(&self, test: &Test) -> Option<Spans> {
+        // How many values a row has is not kept.
+        if matches!(test, Test::ValuesCount(_)) {
+            return None;
+        }
+        let keys = || self.layout.keys(&self.bytes);
+        let words = || self.layout.words(&self.bytes);
         match self.layout.kind {
-            FieldType::Keyword => keyword::spans(&self.layout.words(&self.bytes), test),
-            FieldType::Integer => integer::spans(&self.layout.keys(&self.bytes), test),
-            FieldType::Float => float::spans(&self.layout.keys(&self.bytes), test),
-            FieldType::Bool => boolean::spans(&self.layout.keys(&self.bytes), test),
+            FieldType::Keyword | FieldType::Uuid => Some(keyword::spans(&words(), test)),
+            FieldType::Integer => Some(integer::spans(&keys(), test)),
+            FieldType::Float => Some(float::spans(&keys(), test)),
+            FieldType::Bool => Some(boolean::spans(&keys(), test)),
+            FieldType::Datetime => Some(moment::spans(&keys(), test)),
+            FieldType::Text => text::spans(&words(), test, |span| self.postings(span).map_or(0, <[u8]>::len)),
+            FieldType::Geo => Some(Spans::default()),
         }
     }
 

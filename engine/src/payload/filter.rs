@@ -6,14 +6,19 @@ mod estimate;
 mod evaluate;
 mod parse;
 mod plan;
+mod slice;
 
 use std::collections::BTreeSet;
 
 pub use estimate::Bounds;
-pub use plan::{Candidates, Lookup, RowsOf, plan};
+pub use evaluate::HasVector;
+pub use plan::{Candidates, Lookup, RowsOf, WithVector, plan};
+pub use slice::Slice;
 
+use super::geo::GeoArea;
 use super::number::Number;
 use super::path::FieldPath;
+use super::text::Wanted;
 use crate::{PointId, Result};
 
 /// The longest filter in bytes.
@@ -22,10 +27,10 @@ pub const FILTER_BYTES_MAX: usize = 1 << 20;
 pub const FILTER_DEPTH_MAX: usize = 16;
 /// The most conditions of a filter, those of inner filters counted.
 pub const FILTER_CONDITIONS_MAX: usize = 1024;
-/// The most entries of one `any`, `except` or `has_id` list.
+/// The most entries of one `any`, `except` or `has_id` list, and the most points of one polygon.
 pub const FILTER_LIST_MAX: usize = 65_536;
 
-/// Conditions on a point's id and payload. The empty filter holds for every point.
+/// Conditions on a point's id, payload and vectors. The empty filter holds for every point.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// All of these hold.
@@ -59,6 +64,18 @@ pub enum Condition {
     },
     /// The point's id is one of these, which are sorted.
     HasId(Vec<PointId>),
+    /// The point has a vector of this name.
+    HasVector(String),
+    /// The point's id is in a slice of all ids.
+    Slice(Slice),
+    /// A filter holds for an object in an array, by itself: no other element helps. Ids and vectors are the point's, so that there no
+    /// condition on them holds.
+    Nested {
+        /// Where the array lies.
+        path: FieldPath,
+        /// What holds for one of its objects.
+        filter: Box<Filter>,
+    },
     /// An inner filter.
     Filter(Box<Filter>),
 }
@@ -72,11 +89,23 @@ pub enum Test {
     Any(Scalars),
     /// A value is not in the list; null passes never, a value of another type always.
     Except(Scalars),
+    /// A string holds words.
+    Text(Wanted),
+    /// A string begins with this one, byte by byte.
+    Prefix(String),
+    /// A string has this one somewhere, byte by byte.
+    Substring(String),
     /// A number lies within bounds.
     Range(Range),
+    /// A string is a moment within bounds, which are microseconds UTC; see [`crate::payload::datetime`].
+    Moments(Range),
+    /// An object is a place within an area.
+    Geo(GeoArea),
+    /// The number of elements of an array lies within bounds. Null and what is not there have none, any other value is one.
+    ValuesCount(Range),
     /// There is no value, or every value is null or an empty array.
     IsEmpty,
-    /// A value is null itself; an array that holds null is not.
+    /// A value is null, or an array that holds null.
     IsNull,
 }
 
@@ -135,9 +164,20 @@ impl Filter {
             match condition {
                 Condition::Field { path, .. } => _ = found.insert(path),
                 Condition::Filter(inner) => inner.collect_fields(found),
-                Condition::HasId(_) => {}
+                // No index is asked about what lies within an element.
+                Condition::HasId(_) | Condition::HasVector(_) | Condition::Slice(_) | Condition::Nested { .. } => {}
             }
         }
+    }
+
+    /// Says whether the answer depends on which vectors a point has, which may change while its payload stays.
+    #[must_use]
+    pub fn asks_for_vectors(&self) -> bool {
+        self.conditions().any(|condition| match condition {
+            Condition::HasVector(_) => true,
+            Condition::Filter(inner) => inner.asks_for_vectors(),
+            Condition::Field { .. } | Condition::HasId(_) | Condition::Slice(_) | Condition::Nested { .. } => false,
+        })
     }
 
     fn conditions(&self) -> impl Iterator<Item = &Condition> {

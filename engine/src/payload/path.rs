@@ -90,6 +90,13 @@ impl FieldPath {
         }
     }
 
+    /// Gives the path of the array whose elements this path steps into last; a path that does not is that of the array itself.
+    #[must_use]
+    pub fn of_array(mut self) -> FieldPath {
+        self.steps.pop_if(|step| *step == Step::Each);
+        self
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.steps
     }

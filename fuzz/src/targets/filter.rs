@@ -22,6 +22,14 @@ const WORDS: &[&str] = &[
     "{\"has_id\":[1,\"0f0e0d0c-0b0a-0908-0706-050403020100\"]}",
     "{\"is_empty\":{\"key\":\"a\"}}",
     "{\"is_null\":{\"key\":\"a\"}}",
+    "{\"key\":\"a\",\"match\":{\"text\":\"x y\"}}",
+    "{\"key\":\"a\",\"match\":{\"prefix\":\"x\"}}",
+    "{\"key\":\"a\",\"range\":{\"gt\":\"2021-01-01T00:00:00Z\"}}",
+    "{\"key\":\"a\",\"values_count\":{\"gte\":1}}",
+    "{\"key\":\"a\",\"geo_radius\":{\"center\":{\"lat\":1,\"lon\":2},\"radius\":5}}",
+    "{\"nested\":{\"key\":\"a\",\"filter\":{\"must\":[]}}}",
+    "{\"has_vector\":\"\"}",
+    "{\"slice\":{\"total\":3,\"index\":1}}",
     "\"a\":[null,1,\"x\",true,{\"b\":[]}]",
     "18446744073709551616",
     "1e400",
@@ -62,7 +70,8 @@ fn minified(text: &str) -> Option<Option<String>> {
 /// What an index is sure of is so, and what it does not name is not.
 fn agree(filter: &Filter, payloads: &[Option<String>]) {
     let rows = payloads.len() as u32;
-    let holds: Vec<bool> = (0..).zip(payloads).map(|(row, payload)| filter.matches(&PointId::Number(row), payload.as_deref())).collect();
+    let holds: Vec<bool> =
+        (0..).zip(payloads).map(|(row, payload)| filter.matches(&PointId::Number(row), payload.as_deref(), &|_| false)).collect();
     let rows_of = |id: &PointId, visit: &mut dyn FnMut(u32)| match id {
         PointId::Number(row) if *row < u64::from(rows) => visit(*row as u32),
         _ => {}
@@ -76,7 +85,7 @@ fn agree(filter: &Filter, payloads: &[Option<String>]) {
             index.verify().expect("a new index is whole");
             indexes.push(index);
         }
-        let lookup = Lookup { rows, indexes: &indexes, changed: None, rows_of: Some(&rows_of) };
+        let lookup = Lookup { rows, indexes: &indexes, changed: None, rows_of: Some(&rows_of), with_vector: None };
         let (found, bounds) = (lookup.plan(filter), lookup.estimate(filter));
         for (row, &holds) in (0..).zip(&holds) {
             assert!(!found.sure.get(row) || holds, "a {kind} index is wrongly sure of {:?}", payloads[row as usize]);

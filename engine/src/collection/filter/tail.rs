@@ -87,7 +87,10 @@ impl<'a> TailFilter<'a> {
         if let Some(passes) = self.answers.rows.read().get(&address) {
             return Ok(*passes);
         }
-        let passes = self.answers.filter.matches(id, record.payload(row)?.as_deref());
+        let passes = self.version.holds(Some(&self.answers.filter), id, record.payload(row)?.as_deref());
+        if self.answers.filter.asks_for_vectors() {
+            return Ok(passes);
+        }
         self.answers.rows.write().insert(address, passes);
         Ok(passes)
     }

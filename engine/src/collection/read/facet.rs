@@ -18,7 +18,7 @@ pub enum FacetValue {
     Bool(bool),
     /// An integer.
     Integer(i128),
-    /// A string.
+    /// A string; a UUID in its usual form, however it is written.
     Text(String),
 }
 
@@ -57,11 +57,40 @@ impl Version {
 fn counted(value: Value<'_>) -> Option<FacetValue> {
     match value {
         Value::Bool(value) => Some(FacetValue::Bool(value)),
-        Value::String(text) => Some(FacetValue::Text(text.decode().into_owned())),
+        Value::String(text) => {
+            let text = text.decode();
+            Some(FacetValue::Text(usual_uuid(&text).unwrap_or_else(|| text.into_owned())))
+        }
         Value::Number(text) => match Number::parse(text) {
             Some(Number::Integer(integer)) => Some(FacetValue::Integer(integer)),
             _ => None,
         },
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Gives a UUID in lower case with its four hyphens; `None` when the text is none. Hyphens may stand anywhere in what is read.
+fn usual_uuid(text: &str) -> Option<String> {
+    let bare = text.replace("urn:", "").replace("uuid:", "");
+    let digits: String = bare.trim_matches(['{', '}']).chars().filter(|c| *c != '-').collect();
+    let is_uuid = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let digits = is_uuid.then(|| digits.to_ascii_lowercase())?;
+    Some([0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]).join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_known_however_it_is_written() {
+        let usual = "00112233-4455-6677-8899-aabbccddeeff";
+        let urn = format!("urn:uuid:{usual}");
+        for text in [usual, "00112233445566778899AABBCCDDEEFF", "{00112233-4455-6677-8899-aabbccddeeff}", &urn] {
+            assert_eq!(usual_uuid(text).as_deref(), Some(usual), "{text}");
+        }
+        for text in ["", "0011", "00112233-4455-6677-8899-aabbccddeefg", "00112233445566778899aabbccddeeff0"] {
+            assert_eq!(usual_uuid(text), None, "{text}");
+        }
     }
 }

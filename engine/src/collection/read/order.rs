@@ -1,4 +1,4 @@
-//! Points in the order of a payload field.
+//! Points in the order of a payload field: of its numbers, and of its strings that say a moment.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use super::super::version::Version;
 use crate::error::Result;
 use crate::ids::PointId;
+use crate::payload::datetime::parse_micros;
 use crate::payload::value::Value;
 use crate::payload::{FieldPath, Filter, Number};
 
@@ -81,10 +82,12 @@ impl FieldOrder {
     }
 }
 
-/// Gives the number by which a value is ordered.
+/// Gives the number by which a value is ordered: of a string that says a moment its microseconds UTC.
 fn number_of(value: Value<'_>) -> Option<Number> {
     match value {
-        Value::Number(text) => Number::parse(text),
+        // JSON has no way to write a number that is not finite.
+        Value::Number(text) => Number::parse(text).filter(|number| !matches!(number, Number::Float(float) if !float.is_finite())),
+        Value::String(text) => parse_micros(&text.decode()).map(|micros| Number::Integer(micros.into())),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use index::Bitmap;
 
 use super::format::{Parts, Values, encode};
-use super::{FieldType, boolean, float, integer, keyword};
+use super::{FieldType, boolean, float, integer, keyword, moment, text};
 use crate::payload::path::FieldPath;
 use crate::payload::value::{Value, elements};
 
@@ -40,8 +40,8 @@ impl FieldIndexBuilder {
     #[must_use]
     pub fn new(path: &FieldPath, kind: FieldType, rows: u32) -> FieldIndexBuilder {
         let found = match kind {
-            FieldType::Keyword => Found::Words { lists: BTreeMap::new(), heap: 0 },
-            FieldType::Integer | FieldType::Float | FieldType::Bool => Found::Keys(Vec::new()),
+            FieldType::Keyword | FieldType::Uuid | FieldType::Text => Found::Words { lists: BTreeMap::new(), heap: 0 },
+            FieldType::Integer | FieldType::Float | FieldType::Bool | FieldType::Datetime | FieldType::Geo => Found::Keys(Vec::new()),
         };
         let set = Bitmap::new(rows);
         FieldIndexBuilder {
@@ -69,10 +69,17 @@ impl FieldIndexBuilder {
         let kind = self.kind;
         let seen = match &mut self.found {
             Found::Keys(pairs) => {
-                let (seen, keys) = look(&self.path, payload, |leaf| match kind {
-                    FieldType::Integer => integer::key(leaf),
-                    FieldType::Float => float::key(leaf),
-                    FieldType::Bool | FieldType::Keyword => boolean::key(leaf),
+                let (seen, keys) = look(&self.path, payload, |leaf, keys| {
+                    let key = match kind {
+                        FieldType::Integer => integer::key(leaf),
+                        FieldType::Float => float::key(leaf),
+                        FieldType::Bool => boolean::key(leaf),
+                        FieldType::Datetime => moment::key(leaf),
+                        // No key says where a place lies: every row with a value is found through its payload.
+                        FieldType::Geo | FieldType::Keyword | FieldType::Uuid | FieldType::Text => None,
+                    };
+                    keys.extend(key);
+                    key.is_some()
                 });
                 let keys = keys.filter(|keys| fits(self.entries, keys.len()));
                 seen.with(keys.map(|keys| {
@@ -81,7 +88,14 @@ impl FieldIndexBuilder {
                 }))
             }
             Found::Words { lists, heap } => {
-                let (seen, words) = look(&self.path, payload, |leaf| keyword::key(leaf).map(|word| word.into_owned()));
+                let (seen, words) = look(&self.path, payload, |leaf, words| match (kind, keyword::key(leaf)) {
+                    (FieldType::Text, _) => text::add_words(leaf, words),
+                    (_, word) => {
+                        let is_kept = word.is_some();
+                        words.extend(word.map(|word| word.into_owned()));
+                        is_kept
+                    }
+                });
                 let grown = |words: &[String]| -> usize { words.iter().filter(|word| !lists.contains_key(*word)).map(String::len).sum() };
                 let words = words.filter(|words| fits(self.entries, words.len()) && *heap + grown(words) <= HEAP_BYTES_MAX);
                 seen.with(words.map(|words| {
@@ -154,7 +168,7 @@ fn fits(entries: usize, more: usize) -> bool {
 struct Seen {
     /// A value that is neither null nor an empty array.
     value: bool,
-    /// A value that is null itself.
+    /// A value that is null, or an array that holds null.
     null: bool,
     /// Entries that the row adds; none when the index cannot describe it.
     entries: Option<usize>,
@@ -166,15 +180,17 @@ impl Seen {
     }
 }
 
-/// Looks at the values of a row once; also gives its distinct keys, ascending, unless a value has no key.
-fn look<K: Ord>(path: &FieldPath, payload: &str, key: impl Fn(Value<'_>) -> Option<K>) -> (Seen, Option<Vec<K>>) {
+/// Looks at the values of a row once; also gives its distinct keys, ascending, unless a value cannot be described by keys. `add` adds the
+/// keys of a value and says whether they describe it.
+fn look<K: Ord>(path: &FieldPath, payload: &str, add: impl Fn(Value<'_>, &mut Vec<K>) -> bool) -> (Seen, Option<Vec<K>>) {
     let mut seen = Seen { value: false, null: false, entries: None };
     let mut keys = Some(Vec::new());
-    let mut put = |leaf: Value<'_>| match (leaf, key(leaf), &mut keys) {
-        // No test of a value passes null, so null needs no key.
-        (Value::Null, ..) => {}
-        (_, Some(key), Some(keys)) => keys.push(key),
-        _ => keys = None,
+    // No test of a value passes null, so null needs no key.
+    let mut put = |leaf: Value<'_>| {
+        let is_described = leaf == Value::Null || keys.as_mut().is_none_or(|keys| add(leaf, keys));
+        if !is_described {
+            keys = None;
+        }
     };
     // The visit never breaks off, so there is nothing to learn from how it ends.
     let _ = path.values_at(payload, &mut |value| {
@@ -182,6 +198,7 @@ fn look<K: Ord>(path: &FieldPath, payload: &str, key: impl Fn(Value<'_>) -> Opti
             Value::Null => seen.null = true,
             Value::Array(array) => elements(array).for_each(|element| {
                 seen.value = true;
+                seen.null |= element == Value::Null;
                 put(element);
             }),
             leaf => {

@@ -3,15 +3,19 @@
 //! | part | bytes |
 //! | --- | --- |
 //! | magic, version u16, type u8, flags u8 (1: some row has several values) | 12 |
-//! | rows, distinct values, entries, rows with a value, rows not described, rows that are null, length of the path: u32 each | 28 |
+//! | rows, distinct values, entries, rows with a value, rows not described, rows that hold null, length of the path: u32 each | 28 |
 //! | length of the strings u64 | 8 |
 //! | path of the field, UTF-8 | its length |
-//! | rows with a value, rows not described, rows that are null: a bitmap of u64 words each | 8 x ceil(rows / 64) each |
+//! | rows with a value, rows not described, rows that hold null: a bitmap of u64 words each | 8 x ceil(rows / 64) each |
 //! | values, ascending: keys u64; for strings: offsets u32, one more than values, and the strings themselves | 8 or 4 each |
 //! | offset of each value's rows in the entries, and the end of the last: u32 each | 4 x (values + 1) |
 //! | entries: the rows of each value, ascending: u32 each | 4 x entries |
 //!
 //! Each part behind the header begins at a multiple of 8; the bytes between are zero.
+//!
+//! Types are 1 keyword, 2 integer, 3 float, 4 bool, 5 datetime (keys as of integers, microseconds UTC), 6 uuid (as keyword), 7 text (the
+//! words of the strings as strings) and 8 geo (no values). In version 2 a row holds null where a value is null or an array with null in
+//! it; in version 1, which knew the types 1 to 4, only where a value is null itself.
 
 use std::ops::Range;
 
@@ -23,7 +27,9 @@ use crate::{Error, ErrorKind, Result};
 /// The first eight bytes of a field index.
 pub const FIELD_INDEX_MAGIC: [u8; 8] = *b"VECFIDX\0";
 /// Version of the format.
-pub const FIELD_INDEX_VERSION: u16 = 1;
+pub const FIELD_INDEX_VERSION: u16 = 2;
+/// The version in which null within an array did not count.
+const VERSION_WITHOUT_INNER_NULLS: u16 = 1;
 const HEADER_LEN: usize = 48;
 const FLAG_SEVERAL: u8 = 1;
 const _: () = assert!(8 + 2 + 1 + 1 + 7 * 4 + 8 == HEADER_LEN && HEADER_LEN.is_multiple_of(8));
@@ -34,7 +40,7 @@ pub(super) struct Parts<'a> {
     pub several: bool,
     pub rows: u32,
     pub path: &'a FieldPath,
-    /// Rows with a value, rows not described, rows that are null.
+    /// Rows with a value, rows not described, rows that hold null.
     pub sets: [&'a index::Bitmap; 3],
     pub values: Values,
     /// Where each value's rows begin in the entries, and the end of the last.
@@ -53,6 +59,8 @@ pub(super) enum Values {
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub kind: FieldType,
+    /// Whether the rows that hold null are all that do, or only those with a value that is null itself.
+    pub knows_inner_nulls: bool,
     pub several: bool,
     pub rows: u32,
     pub distinct: u32,
@@ -116,12 +124,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Layout, FieldPath)> {
         return Err(Error::corrupt("the bytes are no field index").with_offset(0));
     }
     let version = header.u16()?;
-    if version != FIELD_INDEX_VERSION {
+    if ![VERSION_WITHOUT_INNER_NULLS, FIELD_INDEX_VERSION].contains(&version) {
         return Err(newer("version", FIELD_INDEX_VERSION, version));
     }
     let code = header.u8()?;
     let Some(kind) = FieldType::ALL.into_iter().find(|kind| type_code(*kind) == code) else {
-        return Err(newer("type", 4, code.into()));
+        return Err(newer("type", type_code(FieldType::Geo).into(), code.into()));
     };
     let flags = header.u8()?;
     if flags & !FLAG_SEVERAL != 0 {
@@ -136,8 +144,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Layout, FieldPath)> {
     let path = parts.next(u64::from(path_len))?;
     let words = u64::from(rows).div_ceil(64) * 8;
     let (present, other, null) = (parts.next(words)?, parts.next(words)?, parts.next(words)?);
-    let values = parts.next(if kind == FieldType::Keyword { (u64::from(distinct) + 1) * 4 } else { u64::from(distinct) * 8 })?;
-    let heap = parts.next(if kind == FieldType::Keyword { heap_len } else { 0 })?;
+    let values = parts.next(if kind.holds_words() { (u64::from(distinct) + 1) * 4 } else { u64::from(distinct) * 8 })?;
+    let heap = parts.next(if kind.holds_words() { heap_len } else { 0 })?;
     let starts = parts.next((u64::from(distinct) + 1) * 4)?;
     let postings = parts.next(u64::from(entries) * 4)?;
     if parts.at != bytes.len() {
@@ -149,6 +157,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Layout, FieldPath)> {
     Ok((
         Layout {
             kind,
+            knows_inner_nulls: version != VERSION_WITHOUT_INNER_NULLS,
             several,
             rows,
             distinct,
@@ -173,6 +182,10 @@ fn type_code(kind: FieldType) -> u8 {
         FieldType::Integer => 2,
         FieldType::Float => 3,
         FieldType::Bool => 4,
+        FieldType::Datetime => 5,
+        FieldType::Uuid => 6,
+        FieldType::Text => 7,
+        FieldType::Geo => 8,
     }
 }
 

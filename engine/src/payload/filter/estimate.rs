@@ -74,7 +74,7 @@ impl Lookup<'_> {
         match condition {
             Condition::Filter(filter) => self.estimate(filter),
             Condition::HasId(_) if self.rows_of.is_some() => Bounds::exactly(self.rows_with_ids(condition).count() as usize),
-            Condition::HasId(_) => Bounds::unknown(rows),
+            Condition::HasId(_) | Condition::HasVector(_) | Condition::Slice(_) | Condition::Nested { .. } => Bounds::unknown(rows),
             Condition::Field { path, test } => {
                 let Some(known) = self.index_of(path).and_then(|index| index.estimate_test(test)) else { return Bounds::unknown(rows) };
                 let changed = self.changed.map_or(0, |changed| changed.count() as usize);

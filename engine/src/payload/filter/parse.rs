@@ -1,20 +1,18 @@
 //! From JSON text to a filter: every key is known or named in the error, every size has its limit.
 
+mod field;
+
 use std::borrow::Cow;
 
-use super::{
-    Condition, FILTER_BYTES_MAX, FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX, FILTER_LIST_MAX, Filter, MinShould, Range, Scalar, Scalars, Test,
-};
+use super::{Condition, FILTER_BYTES_MAX, FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX, FILTER_LIST_MAX, Filter, MinShould, Slice, Test};
 use crate::payload::json::{Limits, PAYLOAD_DEPTH_MAX, minify_object};
-use crate::payload::number::Number;
 use crate::payload::path::FieldPath;
 use crate::payload::value::{Value, elements, members};
 use crate::{Error, PointId, Result};
 
 const FILTER_KEYS: [&str; 4] = ["must", "should", "must_not", "min_should"];
-const CONDITION_KEYS: &str = "key, has_id, is_empty, is_null, or those of a filter: must, should, must_not, min_should";
-/// Keys of Qdrant's field conditions that are not answered here; clients may send them as null.
-const FIELD_KEYS_UNSUPPORTED: [&str; 6] = ["geo_bounding_box", "geo_radius", "geo_polygon", "values_count", "is_empty", "is_null"];
+const CONDITION_KEYS: &str =
+    "key, has_id, has_vector, is_empty, is_null, nested, slice, or those of a filter: must, should, must_not, min_should";
 
 /// Reads a filter; see [`Filter::parse`].
 pub(super) fn parse(text: &str) -> Result<Filter> {
@@ -91,7 +89,7 @@ impl Parser {
         let members: Members<'_> = members(object).map(|(key, value)| (key.decode(), value)).collect();
         let has = |name: &str| members.iter().any(|(key, _)| key == name);
         if has("key") {
-            return field(&members, place);
+            return field::condition(&members, place);
         }
         if members.iter().all(|(key, _)| FILTER_KEYS.contains(&key.as_ref())) {
             return Ok(Condition::Filter(Box::new(self.filter(object, depth + 1, place)?)));
@@ -100,9 +98,14 @@ impl Parser {
         let inner = format!("{place}.{key}");
         let condition = match key.as_ref() {
             "has_id" => Condition::HasId(ids(*value, &inner)?),
+            "has_vector" => Condition::HasVector(text_at(*value, &inner)?),
+            "nested" => self.nested(*value, depth, &inner)?,
+            "slice" => Condition::Slice(slice_at(*value, &inner)?),
             "is_empty" => Condition::Field { path: keyed_path(*value, &inner)?, test: Test::IsEmpty },
             "is_null" => Condition::Field { path: keyed_path(*value, &inner)?, test: Test::IsNull },
-            "match" | "range" => return Err(Error::invalid(format!("{place} lacks the key \"key\", the path of the field to test"))),
+            known if field::KEYS.contains(&known) => {
+                return Err(Error::invalid(format!("{place} lacks the key \"key\", the path of the field to test")));
+            }
             _ => return Err(unknown(key, place, CONDITION_KEYS)),
         };
         match members.iter().find(|(other, _)| other != key) {
@@ -110,107 +113,23 @@ impl Parser {
             None => Ok(condition),
         }
     }
-}
 
-/// Reads `{"key": path, "match" or "range": ...}`.
-fn field(members: &Members<'_>, place: &str) -> Result<Condition> {
-    let (mut path, mut test) = (None, None);
-    for (key, value) in members {
-        let inner = format!("{place}.{key}");
-        let found = match (key.as_ref(), value) {
-            ("key", _) => {
-                path = Some(path_at(*value, &inner)?);
-                continue;
+    /// Reads `{"key": path, "filter": {...}}`; the path may end with `[]` or not.
+    fn nested(&mut self, value: Value<'_>, depth: usize, place: &str) -> Result<Condition> {
+        let (mut path, mut filter) = (None, None);
+        for (key, value) in members(object_at(value, place)?) {
+            let inner = format!("{place}.{}", key.decode());
+            match key.decode().as_ref() {
+                "key" => path = Some(path_at(value, &inner)?.of_array()),
+                "filter" => filter = Some(self.filter(object_at(value, &inner)?, depth + 1, &inner)?),
+                other => return Err(unknown(other, place, "key, filter")),
             }
-            ("match" | "range", Value::Null) => continue,
-            ("match", _) => match_at(*value, &inner)?,
-            ("range", _) => Test::Range(range_at(*value, &inner)?),
-            (name, value) if FIELD_KEYS_UNSUPPORTED.contains(&name) => match value {
-                Value::Null => continue,
-                _ => return Err(Error::invalid(format!("{inner} is not supported")).with_expected("key with match or range", name)),
-            },
-            (name, _) => return Err(unknown(name, place, "key, match, range")),
-        };
-        if test.replace(found).is_some() {
-            return Err(Error::invalid(format!("{place} holds both match and range")).with_hint("write two conditions"));
+        }
+        match (path, filter) {
+            (Some(path), Some(filter)) => Ok(Condition::Nested { path, filter: Box::new(filter) }),
+            _ => Err(Error::invalid(format!("{} is incomplete", clip(place))).with_expected("key and filter", "only one of them")),
         }
     }
-    match (path, test) {
-        (Some(path), Some(test)) => Ok(Condition::Field { path, test }),
-        _ => Err(Error::invalid(format!("{place} says nothing about its key")).with_expected("match or range", "neither")),
-    }
-}
-
-fn match_at(value: Value<'_>, place: &str) -> Result<Test> {
-    let mut test = None;
-    for (key, value) in members(object_at(value, place)?) {
-        let key = key.decode();
-        let inner = format!("{place}.{key}");
-        let found = match key.as_ref() {
-            "value" => Test::Match(scalar_at(value, &inner)?),
-            "any" => Test::Any(scalars_at(value, &inner)?),
-            "except" => Test::Except(scalars_at(value, &inner)?),
-            _ => return Err(unknown(&key, place, "value, any, except")),
-        };
-        if test.replace(found).is_some() {
-            return Err(
-                Error::invalid(format!("{place} holds more than one of value, any, except")).with_hint("write a condition for each")
-            );
-        }
-    }
-    test.ok_or_else(|| Error::invalid(format!("{place} is empty")).with_expected("value, any or except", "nothing"))
-}
-
-fn scalar_at(value: Value<'_>, place: &str) -> Result<Scalar> {
-    match value {
-        Value::String(text) => Ok(Scalar::Keyword(text.decode().into_owned())),
-        Value::Bool(value) => Ok(Scalar::Bool(value)),
-        Value::Number(text) => integer(text).map(Scalar::Integer).ok_or_else(|| {
-            wrong(place, "a string, an integer or a truth value", value).with_hint("fractions are compared with range, not with match")
-        }),
-        other => Err(wrong(place, "a string, an integer or a truth value", other)),
-    }
-}
-
-fn scalars_at(value: Value<'_>, place: &str) -> Result<Scalars> {
-    let Value::Array(array) = value else { return Err(wrong(place, "a list of strings or a list of integers", value)) };
-    let (mut keywords, mut integers) = (Vec::new(), Vec::new());
-    for (at, element) in elements(array).enumerate() {
-        too_many(at + 1, FILTER_LIST_MAX, place, "entries")?;
-        match element {
-            Value::String(text) if integers.is_empty() => keywords.push(text.decode().into_owned()),
-            Value::Number(text) if keywords.is_empty() => match integer(text) {
-                Some(integer) => integers.push(integer),
-                None => return Err(wrong(&format!("{place}[{at}]"), "an integer", element)),
-            },
-            _ => return Err(wrong(&format!("{place}[{at}]"), "strings only or integers only", element)),
-        }
-    }
-    keywords.sort_unstable();
-    keywords.dedup();
-    integers.sort_unstable();
-    integers.dedup();
-    Ok(if integers.is_empty() { Scalars::Keywords(keywords) } else { Scalars::Integers(integers) })
-}
-
-fn range_at(value: Value<'_>, place: &str) -> Result<Range> {
-    let mut range = Range::default();
-    for (key, value) in members(object_at(value, place)?) {
-        let key = key.decode();
-        let bound = match key.as_ref() {
-            "gt" => &mut range.gt,
-            "gte" => &mut range.gte,
-            "lt" => &mut range.lt,
-            "lte" => &mut range.lte,
-            _ => return Err(unknown(&key, place, "gt, gte, lt, lte")),
-        };
-        *bound = match value {
-            Value::Null => None,
-            Value::Number(text) => Number::parse(text),
-            other => return Err(wrong(&format!("{place}.{key}"), "a number", other)),
-        };
-    }
-    Ok(range)
 }
 
 fn ids(value: Value<'_>, place: &str) -> Result<Vec<PointId>> {
@@ -228,6 +147,21 @@ fn ids(value: Value<'_>, place: &str) -> Result<Vec<PointId>> {
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+fn slice_at(value: Value<'_>, place: &str) -> Result<Slice> {
+    let (mut total, mut number) = (None, None);
+    for (key, value) in members(object_at(value, place)?) {
+        match key.decode().as_ref() {
+            "total" => total = Some(count_at(value, &format!("{place}.total"))? as u64),
+            "index" => number = Some(count_at(value, &format!("{place}.index"))? as u64),
+            other => return Err(unknown(other, place, "total, index")),
+        }
+    }
+    match (total, number) {
+        (Some(total), Some(number)) if number < total => Ok(Slice { total, index: number }),
+        _ => Err(Error::invalid(format!("{} names no slice", clip(place))).with_expected("total, and index below it", "something else")),
+    }
 }
 
 /// Reads the `{"key": path}` of `is_empty` and `is_null`.
@@ -249,6 +183,13 @@ fn path_at(value: Value<'_>, place: &str) -> Result<FieldPath> {
     }
 }
 
+fn text_at(value: Value<'_>, place: &str) -> Result<String> {
+    match value {
+        Value::String(text) => Ok(text.decode().into_owned()),
+        other => Err(wrong(place, "a string", other)),
+    }
+}
+
 fn count_at(value: Value<'_>, place: &str) -> Result<usize> {
     match value {
         Value::Number(text) => text.parse().map_err(|_| wrong(place, "a count", value)),
@@ -260,13 +201,6 @@ fn object_at<'a>(value: Value<'a>, place: &str) -> Result<&'a str> {
     match value {
         Value::Object(object) => Ok(object),
         other => Err(wrong(place, "an object", other)),
-    }
-}
-
-fn integer(text: &str) -> Option<i128> {
-    match Number::parse(text) {
-        Some(Number::Integer(integer)) => Some(integer),
-        _ => None,
     }
 }
 

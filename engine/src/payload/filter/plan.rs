@@ -19,6 +19,9 @@ pub struct Candidates {
 /// Shows the rows of a segment that carry an id, older versions of a point included.
 pub type RowsOf<'a> = dyn Fn(&PointId, &mut dyn FnMut(u32)) + 'a;
 
+/// Gives the rows whose points have a vector of a name.
+pub type WithVector<'a> = dyn Fn(&str) -> Bitmap + 'a;
+
 /// What is known about the rows of one segment without reading payloads.
 #[derive(Clone, Copy)]
 pub struct Lookup<'a> {
@@ -30,12 +33,14 @@ pub struct Lookup<'a> {
     pub changed: Option<&'a Bitmap>,
     /// Where ids lie; without it, `has_id` may hold for every row.
     pub rows_of: Option<&'a RowsOf<'a>>,
+    /// Which points have which vectors; without it, `has_vector` may hold for every row.
+    pub with_vector: Option<&'a WithVector<'a>>,
 }
 
 /// Answers a filter from indexes of a segment whose payloads all are those that were indexed.
 #[must_use]
 pub fn plan(filter: &Filter, indexes: &[FieldIndex], rows: u32) -> Candidates {
-    Lookup { rows, indexes, changed: None, rows_of: None }.plan(filter)
+    Lookup { rows, indexes, changed: None, rows_of: None, with_vector: None }.plan(filter)
 }
 
 /// A set known from both sides: `least` is part of it, and it is part of `most`.
@@ -140,7 +145,10 @@ impl Lookup<'_> {
         match condition {
             Condition::Filter(filter) => self.between(filter),
             Condition::HasId(_) if self.rows_of.is_some() => Between::exactly(self.rows_with_ids(condition)),
-            Condition::HasId(_) => Between::unknown(self.rows),
+            Condition::HasVector(name) => {
+                self.with_vector.map_or_else(|| Between::unknown(self.rows), |with_vector| Between::exactly(with_vector(name)))
+            }
+            Condition::HasId(_) | Condition::Slice(_) | Condition::Nested { .. } => Between::unknown(self.rows),
             Condition::Field { path, test } => {
                 let Some(Candidates { sure, maybe }) = self.index_of(path).and_then(|index| index.candidates(test)) else {
                     return Between::unknown(self.rows);
