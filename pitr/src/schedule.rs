@@ -1,12 +1,14 @@
 //! Schedules: when something is due, what was missed, where it goes, and what of it stays. Pure: nothing here reads a clock or a store.
 
 mod cron;
+mod job;
 mod template;
 mod zone;
 
 use engine::error::{Error, ErrorKind, Result};
 
 pub use cron::Cron;
+pub use job::{Runs, ScheduledBackup, Turn};
 pub use template::Template;
 pub use zone::Zone;
 

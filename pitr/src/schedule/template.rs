@@ -47,6 +47,12 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// Says whether different moments give different texts.
+    #[must_use]
+    pub fn has_fields(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Field(_)))
+    }
+
     /// Fills the fields in for a moment, in microseconds since 1970, as clocks of a zone show it.
     #[must_use]
     pub fn fill(&self, moment: u64, zone: &Zone) -> String {
