@@ -58,7 +58,7 @@ fn access(command: &Command) -> Option<Access> {
         Command::Import(_) | Command::Points(_) | Command::Scrub(_) => Some(Writes),
         Command::Restore(args) => Some(if args.dry_run { Reads } else { Writes }),
         Command::Jobs(JobsCommand::Cancel { .. }) => Some(Writes),
-        Command::Jobs(_) => Some(Reads),
+        Command::Jobs(_) | Command::Drill(_) | Command::Dr(_) => Some(Reads),
         Command::Aliases(AliasesCommand::List) => Some(Reads),
         Command::Aliases(_) => Some(Writes),
         Command::Archive(command) => match command {

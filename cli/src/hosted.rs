@@ -1,6 +1,6 @@
 //! Command lines carried out in a server, for clients on its machine.
 
-use crate::args::{Background, Cli, CollectionsCommand, Command, Hosted, IndexCommand, PointsCommand};
+use crate::args::{Background, Cli, CollectionsCommand, Command, DrCommand, DrillCommand, Hosted, IndexCommand, PointsCommand};
 use crate::commands;
 use crate::exit::{Failure, usage};
 use crate::output::{self, Captured, Output};
@@ -137,6 +137,8 @@ fn resolve(cli: &mut Cli, directory: &Path) {
         Command::Import(args) => paths.extend([&mut args.vectors, &mut args.jsonl, &mut args.ids, &mut args.payload].into_iter().flatten()),
         Command::Export(args) => paths.push(&mut args.jsonl),
         Command::Search(args) => paths.push(&mut args.vectors),
+        Command::Drill(DrillCommand::Run(args)) => paths.extend(&mut args.report),
+        Command::Dr(DrCommand::Plan(args)) => paths.extend(&mut args.output),
         Command::Points(PointsCommand::Upsert(args)) => paths.push(&mut args.jsonl),
         Command::Collections(CollectionsCommand::Index(IndexCommand::Import { file, .. })) => paths.push(file),
         Command::Collections(CollectionsCommand::Index(IndexCommand::Export { output, .. })) => paths.extend(output),

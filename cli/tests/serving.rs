@@ -18,6 +18,7 @@ struct Place {
 struct Server {
     child: Child,
     notes: BufReader<ChildStderr>,
+    url: String,
     client: Client,
 }
 
@@ -52,8 +53,9 @@ impl Place {
         let mut line = String::new();
         notes.read_line(&mut line).expect("notes are text");
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("the server says where it listens, not {line}"));
-        let client = Client::new(url.trim_end(), ClientOptions::default()).expect("the address is one");
-        Server { child, notes, client }
+        let url = url.trim_end().to_owned();
+        let client = Client::new(&url, ClientOptions::default()).expect("the address is one");
+        Server { child, notes, url, client }
     }
 }
 
@@ -165,6 +167,30 @@ fn what_is_written_over_http_is_archived_and_comes_back_to_its_time() {
     assert!(earlier.contains(time), "{earlier}");
     place.ok(&format!("restore docs --source archive --to-time {} --new-collection-name before --wait", just_before(time)));
     assert_eq!(server.count("before"), 8);
+}
+
+#[test]
+fn a_drill_runs_beside_a_server_and_in_it() {
+    let place = Place::new();
+    let server = place.serve();
+    place.ok("collections create docs --dim 2 --distance dot");
+    place.ok("archive enable docs --to archive");
+    server.upsert("docs", 0..50);
+    place.ok("archive run --once");
+    let beside = place.ok("drill run docs --source archive --to-time latest --json");
+    let report: Value = serde_json::from_str(&beside).expect("a report is JSON");
+    assert_eq!((&report["outcome"], &report["restored"]["points"]), (&json!("passed"), &json!(50)), "{report}");
+    let mut through = Command::new(env!("CARGO_BIN_EXE_vectra"));
+    through.env_clear().env("VECTRA_URL", &server.url).current_dir(&place.dir).stdin(Stdio::null());
+    let line = ["drill", "run", "docs", "--source", "archive", "--to-time", "latest", "--report", "drill.json", "--json"];
+    let ran = through.args(line).output().expect("the program runs");
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let written = platform::fs::read_file(&*place.world.fs, &place.dir.join("drill.json")).expect("the report is where the client stands");
+    let of_server: Value = serde_json::from_slice(&written).expect("a report is JSON");
+    assert_eq!(of_server["outcome"], "passed", "{of_server}");
+    assert_eq!(place.ok("drill history --json").lines().count(), 2);
+    assert_eq!(server.count("docs"), 50);
+    place.ok("dr status --rpo 60s --rto 60s");
 }
 
 /// The microsecond before a time of the output.
