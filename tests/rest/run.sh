@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 CLIENTS=(1.20.0 1.18.0)
 FRAMEWORKS=(langchain-qdrant==1.1.0 langchain-core==1.7.2 llama-index-vector-stores-qdrant==0.10.4 llama-index-core==0.14.25 qdrant-haystack==13.1.0 haystack-ai==3.4.0)
-seeds=6 first=0 steps=50
+seeds=5 first=0 steps=40
 while [ $# -gt 0 ]; do
     case $1 in
     --seeds) seeds=$2 ;;

@@ -1,6 +1,7 @@
 //! What a query is near to, or ordered by.
 
 use engine::collection::{FieldOrder, Version};
+use engine::payload::datetime::parse_micros;
 use engine::payload::{FieldPath, Filter, Number};
 use engine::{Error, Result};
 use serde::Deserialize;
@@ -113,9 +114,10 @@ impl OrderBy {
 fn number_of(value: &Value) -> Result<Number> {
     let number = match value {
         Value::Number(number) => Number::parse(&number.to_string()),
+        Value::String(text) => parse_micros(text).map(|micros| Number::Integer(micros.into())),
         _ => None,
     };
-    number.ok_or_else(|| Error::invalid("an order begins at a number").with_expected("a number", value))
+    number.ok_or_else(|| Error::invalid("an order begins at a number or a time").with_expected("a number or a time as in RFC 3339", value))
 }
 
 fn value_of(number: Number) -> Result<Value> {
