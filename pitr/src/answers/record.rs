@@ -2,12 +2,12 @@
 //! rest took.
 
 use engine::codec::checksum::Hash;
-use engine::collection::{SearchHit, TargetRecall, Version};
+use engine::collection::{PointView, SearchHit, TargetRecall, Version};
 use engine::error::Result;
 use platform::World;
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Effort, TOP, ask, recall};
+use super::ask::{Asked, Effort, TOP, ask, recall};
 use super::digest::digest_of;
 use super::draw::draw_ids;
 
@@ -66,29 +66,37 @@ fn ask_within(version: &Version, budget: &Budget<'_>, count: usize) -> Result<Re
     let ids = draw_ids(version, version.lsn_end, count);
     let widest = version.schema.vectors.iter().map(|vector| u64::from(vector.dim)).max().unwrap_or(0);
     let mut exact_micros = version.points.saturating_mul(widest * size_of::<f32>() as u64) / BYTES_PER_MICRO;
-    let (mut probes, mut all) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+    // Walks are cheap and come first; what is left is for comparing with every vector, which is dear.
+    let (mut points, mut all) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
     for (number, id) in ids.iter().enumerate() {
-        if !probes.is_empty() && budget.left() == 0 {
+        if !all.is_empty() && budget.left() <= budget.micros / 2 {
             break;
         }
         let Some(point) = version.point(id, true)? else { continue };
         let Some((vector, _)) = point.vectors.get(number % point.vectors.len().max(1)) else { continue };
-        let exactly = exact_micros <= budget.left();
-        let began = budget.used();
-        let Some(asked) = ask(version, &point, vector, effort, exactly)? else { continue };
-        if exactly {
-            exact_micros = budget.used() - began;
-        }
-        probes.push(RecordedProbe {
-            point: asked.point.to_string(),
-            vector: asked.vector.clone(),
-            digest: digest_of(&point),
-            ef: asked.candidates as u32,
-            found: join(&asked.found),
-            exact: asked.exact.as_deref().map(join),
-        });
+        let Some(asked) = ask(version, &point, vector, effort, false)? else { continue };
         all.push(asked);
+        points.push(point);
     }
+    for (asked, point) in all.iter_mut().zip(&points) {
+        if exact_micros > budget.left() {
+            break;
+        }
+        let began = budget.used();
+        if let Some(exactly) = ask(version, point, &asked.vector, Effort::Candidates(asked.candidates), true)? {
+            *asked = exactly;
+        }
+        exact_micros = budget.used() - began;
+    }
+    let probe = |(asked, point): (&Asked, &PointView)| RecordedProbe {
+        point: asked.point.to_string(),
+        vector: asked.vector.clone(),
+        digest: digest_of(point),
+        ef: asked.candidates as u32,
+        found: join(&asked.found),
+        exact: asked.exact.as_deref().map(join),
+    };
+    let probes: Vec<RecordedProbe> = all.iter().zip(&points).map(probe).collect();
     assert!(probes.len() <= count, "no more is asked than was allowed");
     Ok(RecordedAnswers { top: TOP as u32, recall: recall(&all), probes })
 }
