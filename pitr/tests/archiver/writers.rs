@@ -91,6 +91,7 @@ fn copies_that_diverged_are_told_apart_and_a_fork_keeps_both() {
     let mut apart = Archiver::open(&copy, &own).unwrap();
     pass(&mut apart, &copy, &forked).unwrap();
     assert_eq!(content(&first), of_first);
+    drop(first);
     let error = pitr::fork::fork(&database, &store, "a", 1, &|_, _| ()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict, "the other one has not diverged");
 }
