@@ -71,8 +71,13 @@ impl Writer {
             change(&mut self.stream, &self.shape, SIZES)
         };
         let before = collection.version().lsn_end;
-        let ack =
-            collection.write(operation(&change, &collection.version().schema).expect("a drawn change is allowed")).expect("it is written");
+        let written = collection.write(operation(&change, &collection.version().schema).expect("a drawn change is allowed"));
+        if change.is_refused(&self.points) {
+            assert_eq!(written.expect_err("it names a point that is not there").kind, ErrorKind::NotFound);
+            assert_eq!(collection.version().lsn_end, before, "what is refused is not logged");
+            return;
+        }
+        let ack = written.expect("it is written");
         change.apply(&mut self.points);
         if ack.lsn > before {
             self.moments.push(Moment { commit_time: ack.commit_time, lsn: ack.lsn, points: seen(&self.points), rows: self.points.clone() });
