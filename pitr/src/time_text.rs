@@ -41,7 +41,7 @@ pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     (civil(found) == (year, month, day)).then_some(found)
 }
 
-/// Reads what [`format`] writes; `None` for anything else.
+/// Reads what [`format()`] writes; `None` for anything else.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {
     let number = |range: std::ops::Range<usize>| {
