@@ -39,6 +39,12 @@ environment() {
 }
 
 command -v python3 >/dev/null || fail "python3 is missing: install it, with its venv module"
+# Side by side: most of it is waiting for the network. What fails here is tried again, and said, where it is needed.
+for version in "${CLIENTS[@]}"; do
+    environment "client-$version" "qdrant-client==$version" "numpy<3" >/dev/null &
+done
+environment frameworks "${FRAMEWORKS[@]}" >/dev/null &
+wait
 cargo build --quiet --package vectra
 work=$(mktemp -d)
 server=
