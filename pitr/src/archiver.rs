@@ -87,6 +87,13 @@ pub enum Mode {
     Closing,
 }
 
+/// Says whether a pass that failed so ends writing: another writer took over, the archive has another history, or bytes are rotten. Anything
+/// else may pass.
+#[must_use]
+pub fn ends_writing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Fenced | ErrorKind::Diverged | ErrorKind::Corrupt | ErrorKind::NewerFormat)
+}
+
 /// One life of a collection, as far as the archiver knows it.
 #[derive(Debug)]
 struct Life {

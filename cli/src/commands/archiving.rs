@@ -8,7 +8,7 @@ use engine::catalog::{ArchiveSettings, Durability};
 use engine::collection::Ack;
 use engine::manifest::store::{self, CollectionDir};
 use engine::{Collection, Database, ErrorKind};
-use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, SentBytes, fetch_lost};
+use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, SentBytes, ends_writing, fetch_lost};
 use platform::World;
 use platform::object_store::ObjectStore;
 use std::collections::BTreeMap;
@@ -62,10 +62,6 @@ impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
         self.0.stop.store(true, Ordering::Release);
     }
-}
-
-fn is_fatal(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Fenced | ErrorKind::Diverged | ErrorKind::Corrupt | ErrorKind::NewerFormat)
 }
 
 /// Opens the archive that a setting names, to write to.
@@ -130,7 +126,7 @@ fn keep_up(
         });
         match outcome {
             Ok(()) => Watch::set(&watch.passing, None),
-            Err(failure) if is_fatal(failure.kind) => return Watch::set(&watch.fatal, Some(failure)),
+            Err(failure) if ends_writing(failure.kind) => return Watch::set(&watch.fatal, Some(failure)),
             Err(failure) => {
                 Watch::set(&watch.passing, Some(failure));
                 world.clock.sleep(Duration::from_micros(RETRY_MICROS.min(settings.delay.max(100_000))));
@@ -205,7 +201,7 @@ pub(super) fn finish(session: &Session<'_>, database: &Database) -> Result<Vec<(
             archiver.pass(database, &collections.iter().collect::<Vec<_>>(), Mode::Closing)
         });
         let report = sent.map_err(|failure| match failure.kind {
-            kind if is_fatal(kind) => failure,
+            kind if ends_writing(kind) => failure,
             _ => stop.explain(failure).with_hint(STOPPED_HINT),
         })?;
         done.push((url.to_owned(), report));

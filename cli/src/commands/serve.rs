@@ -2,6 +2,7 @@
 
 use super::destination::Location;
 use super::session::Session;
+use super::settle::threads;
 use crate::args::ServeArgs;
 use crate::exit::{Failure, usage};
 use crate::hosted::InServer;
@@ -25,7 +26,7 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
     let options = serve_options(session, args)?;
     let is_open = keys.admin.is_none() && keys.read_only.is_none();
     let database = session.open_to_serve()?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = threads().0;
     let stores = stores(session, &database);
     let host = Host::start(database, HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores })?;
     let api = Api::new(
@@ -58,7 +59,7 @@ fn stores(session: &Session<'_>, database: &Database) -> Stores {
 }
 
 fn serve_options(session: &Session<'_>, args: &ServeArgs) -> Result<ServeOptions, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = threads().0;
     let concurrency_max = args.concurrency.map_or(4 * cores, usize::from);
     let tls = match (&args.tls_certificate, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsIdentity { certificates_pem: read(session, certificate)?, key_pem: read(session, key)? }),

@@ -7,11 +7,11 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::catalog::{ArchiveSettings, Durability};
+use engine::catalog::{ArchiveSettings, CatalogState, Durability};
 use engine::collection::Ack;
 use engine::{Collection, Error, ErrorKind, Lsn, Result};
 use parking_lot::{Condvar, Mutex};
-use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport};
+use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, ends_writing};
 use platform::object_store::ObjectStore;
 
 use super::{Host, Served};
@@ -108,15 +108,11 @@ impl Watch {
         let mut state = self.state.lock();
         match outcome {
             Ok(()) => *state = Heard { fatal: state.fatal.take(), failed: None },
-            Err(error) if is_fatal(error.kind) => state.fatal = Some(error.clone()),
+            Err(error) if ends_writing(error.kind) => state.fatal = Some(error.clone()),
             Err(error) => state.failed = Some(error.clone()),
         }
         self.passed.notify_all();
     }
-}
-
-fn is_fatal(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Fenced | ErrorKind::Diverged | ErrorKind::Corrupt | ErrorKind::NewerFormat)
 }
 
 /// The threads of the archives, by location.
@@ -185,7 +181,8 @@ impl Archiving {
     fn pass(&self, host: &Host, url: &str, mode: Mode) -> Result<PassReport> {
         let slot = self.archivers.lock().entry(url.to_owned()).or_default().clone();
         let mut archiver = slot.lock();
-        let served: Vec<Arc<Served>> = archived_at(host, url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
+        let served: Vec<Arc<Served>> =
+            archived_at(&host.database().state(), url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
         let collections: Vec<&Collection> = served.iter().map(|served| served.collection()).collect();
         let database = host.database();
         let mut taken = match archiver.take() {
@@ -204,7 +201,7 @@ fn keep_up(host: &Weak<Host>, url: &str, stopping: &AtomicBool) {
     let (mut next, mut quiet, mut retry) = (0, 0, 0);
     while !stopping.load(Ordering::Acquire) {
         let Some(host) = host.upgrade() else { return };
-        let settings = archived_at(&host, url);
+        let settings = archived_at(&host.names(), url);
         let Some(delay) = settings.values().map(|settings| settings.delay).min() else { return };
         let clock = &host.database().world().clock;
         let now = clock.monotonic_micros();
@@ -227,8 +224,7 @@ fn keep_up(host: &Weak<Host>, url: &str, stopping: &AtomicBool) {
 }
 
 /// Gives the names that are archived at a location and served, with their settings.
-fn archived_at(host: &Host, url: &str) -> BTreeMap<String, ArchiveSettings> {
-    let names = host.database().state();
+fn archived_at(names: &CatalogState, url: &str) -> BTreeMap<String, ArchiveSettings> {
     let here = names.archives.iter().filter(|(name, settings)| settings.url == url && names.collections.contains_key(*name));
     here.map(|(name, settings)| (name.clone(), settings.clone())).collect()
 }

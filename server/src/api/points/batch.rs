@@ -5,9 +5,10 @@ use engine::{Result, Schema};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::payloads::{self, ClearBody, SetBody};
+use super::chosen::PointsBody;
+use super::payloads::{self, SetBody};
 use super::vectors::{self, UpdateBody};
-use super::write::{self, UpsertBody};
+use super::write::UpsertBody;
 use crate::api::Call;
 use crate::api::answer::{Answer, Outcome};
 
@@ -24,7 +25,7 @@ enum Operation<'a> {
     #[serde(borrow)]
     Upsert(UpsertBody<'a>),
     #[serde(borrow)]
-    Delete(write::DeleteBody<'a>),
+    Delete(PointsBody<'a>),
     #[serde(borrow)]
     SetPayload(SetBody<'a>),
     #[serde(borrow)]
@@ -32,7 +33,7 @@ enum Operation<'a> {
     #[serde(borrow)]
     DeletePayload(payloads::DeleteBody<'a>),
     #[serde(borrow)]
-    ClearPayload(ClearBody<'a>),
+    ClearPayload(PointsBody<'a>),
     #[serde(borrow)]
     UpdateVectors(UpdateBody<'a>),
     #[serde(borrow)]
@@ -43,11 +44,11 @@ impl Operation<'_> {
     fn into_write(self, schema: &Schema) -> Result<WriteOperation> {
         match self {
             Operation::Upsert(body) => body.operation(schema),
-            Operation::Delete(body) => body.operation(),
+            Operation::Delete(body) => body.selector().map(WriteOperation::Delete),
             Operation::SetPayload(body) => body.set(),
             Operation::OverwritePayload(body) => body.overwrite(),
             Operation::DeletePayload(body) => body.operation(),
-            Operation::ClearPayload(body) => body.operation(),
+            Operation::ClearPayload(body) => body.selector().map(WriteOperation::ClearPayload),
             Operation::UpdateVectors(body) => body.operation(schema),
             Operation::DeleteVectors(body) => body.operation(),
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use engine::payload::Filter;
 use engine::{Error, Point, Result};
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -38,12 +39,8 @@ impl<'de> Deserialize<'de> for Vectors {
                 f.write_str("a vector (a list of numbers) or vectors by name")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Vectors, A::Error> {
-                let mut vector = Vec::new();
-                while let Some(number) = list.next_element()? {
-                    vector.push(number);
-                }
-                Ok(Vectors::One(vector))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> std::result::Result<Vectors, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Vectors::One)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Vectors, A::Error> {
@@ -71,12 +68,8 @@ impl<'de> Deserialize<'de> for Dense {
                 f.write_str("a dense vector: a list of numbers (sparse vectors and multivectors are not in this version)")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Dense, A::Error> {
-                let mut vector = Vec::new();
-                while let Some(number) = list.next_element()? {
-                    vector.push(number);
-                }
-                Ok(Dense(vector))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> std::result::Result<Dense, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Dense)
             }
         }
         deserializer.deserialize_seq(List)
@@ -101,12 +94,8 @@ impl<'de> Deserialize<'de> for Columns {
                 f.write_str("a list of vectors, or lists of vectors by name")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Columns, A::Error> {
-                let mut rows = Vec::new();
-                while let Some(row) = list.next_element()? {
-                    rows.push(row);
-                }
-                Ok(Columns::One(rows))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> std::result::Result<Columns, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Columns::One)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Columns, A::Error> {

@@ -2,10 +2,33 @@
 
 use engine::collection::{Selector, Version};
 use engine::{Error, Result};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::filter;
 use crate::api::label::Label;
+
+/// A request that says which points it means, and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PointsBody<'a> {
+    #[serde(default)]
+    points: Option<Vec<Label>>,
+    #[serde(borrow, default)]
+    filter: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "shard_key")]
+    _shard_key: Option<&'a RawValue>,
+}
+
+impl PointsBody<'_> {
+    /// Makes the selector of it.
+    ///
+    /// # Errors
+    /// Those of [`selector`].
+    pub(super) fn selector(self) -> Result<Selector> {
+        selector(self.points, self.filter)
+    }
+}
 
 /// Makes a selector of the two members that say which points are meant.
 ///

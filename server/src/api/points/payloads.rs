@@ -5,7 +5,7 @@ use engine::{Error, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::chosen::{check_exist, selector};
+use super::chosen::{PointsBody, check_exist, selector};
 use super::write::acknowledged;
 use crate::api::Call;
 use crate::api::answer::Outcome;
@@ -32,18 +32,6 @@ pub(super) struct SetBody<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct DeleteBody<'a> {
     keys: Vec<String>,
-    #[serde(default)]
-    points: Option<Vec<Label>>,
-    #[serde(borrow, default)]
-    filter: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "shard_key")]
-    _shard_key: Option<&'a RawValue>,
-}
-
-/// Points whose payloads are cleared.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ClearBody<'a> {
     #[serde(default)]
     points: Option<Vec<Label>>,
     #[serde(borrow, default)]
@@ -88,16 +76,6 @@ impl DeleteBody<'_> {
     }
 }
 
-impl ClearBody<'_> {
-    /// Makes the operation of it.
-    ///
-    /// # Errors
-    /// `InvalidInput` when it does not say which points.
-    pub(super) fn operation(self) -> Result<WriteOperation> {
-        Ok(WriteOperation::ClearPayload(selector(self.points, self.filter)?))
-    }
-}
-
 /// Gives the selector of an operation on payloads or vectors.
 pub(super) fn selector_of(operation: &WriteOperation) -> Option<&Selector> {
     match operation {
@@ -127,7 +105,7 @@ pub(in crate::api) fn delete_payload(name: &str, call: &Call<'_>) -> Outcome {
 
 /// Clears payloads.
 pub(in crate::api) fn clear_payload(name: &str, call: &Call<'_>) -> Outcome {
-    write(name, call, call.json::<ClearBody<'_>>()?.operation()?)
+    write(name, call, WriteOperation::ClearPayload(call.json::<PointsBody<'_>>()?.selector()?))
 }
 
 /// Writes to points that must exist where they are named.

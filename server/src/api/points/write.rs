@@ -10,10 +10,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::body::{BatchBody, PointBody, filter};
-use super::chosen::selector;
+use super::chosen::PointsBody;
 use crate::api::Call;
 use crate::api::answer::{Answer, Outcome};
-use crate::api::label::Label;
 
 /// A request to upsert, in either form.
 #[derive(Deserialize)]
@@ -29,18 +28,6 @@ pub(super) struct UpsertBody<'a> {
     update_filter: Option<&'a RawValue>,
     #[serde(default)]
     update_mode: Option<String>,
-}
-
-/// A request to delete.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeleteBody<'a> {
-    #[serde(default)]
-    points: Option<Vec<Label>>,
-    #[serde(borrow, default)]
-    filter: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "shard_key")]
-    _shard_key: Option<&'a RawValue>,
 }
 
 /// Says that a write holds.
@@ -59,8 +46,8 @@ pub(in crate::api) fn upsert(name: &str, call: &Call<'_>) -> Outcome {
 /// Deletes points: one atomic operation.
 pub(in crate::api) fn delete(name: &str, call: &Call<'_>) -> Outcome {
     let served = call.host.served(name)?;
-    let body: DeleteBody<'_> = call.json()?;
-    acknowledged(served.write(body.operation()?)?, call)
+    let body: PointsBody<'_> = call.json()?;
+    acknowledged(served.write(WriteOperation::Delete(body.selector()?))?, call)
 }
 
 impl UpsertBody<'_> {
@@ -110,16 +97,6 @@ fn upsert_operation(batch: Batch, mode: Option<&str>, filter: Option<Filter>) ->
         return Ok(WriteOperation::Upsert(batch));
     }
     Ok(WriteOperation::UpsertIf(batch, UpsertCondition { mode, filter }))
-}
-
-impl DeleteBody<'_> {
-    /// Makes the operation of it.
-    ///
-    /// # Errors
-    /// `InvalidInput` when it does not say which points.
-    pub(super) fn operation(self) -> Result<WriteOperation> {
-        Ok(WriteOperation::Delete(selector(self.points, self.filter)?))
-    }
 }
 
 #[cfg(test)]
