@@ -1,6 +1,6 @@
 //! This process and its surroundings: id, home, environment, terminal, signals, memory.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -98,6 +98,18 @@ pub fn catch_interrupts() -> std::io::Result<()> {
     interrupt_pipe().map(|_| ())
 }
 
+/// Where a byte is written to wake who waits for the end.
+static WAKER: OnceLock<UnixStream> = OnceLock::new();
+
+/// Does what the first SIGTERM does: [`interrupted`] tells it, and who waits for the end is woken. Without [`catch_interrupts`] before, only the former.
+pub fn end() {
+    interrupt_flag().store(true, Ordering::Relaxed);
+    if let Some(mut waker) = WAKER.get() {
+        // A pipe that is full has woken everybody.
+        let _woken = waker.write(&[0]);
+    }
+}
+
 /// Returns where a byte comes in with each signal; nobody takes it out, so that it wakes all who wait.
 fn interrupt_pipe() -> std::io::Result<&'static UnixStream> {
     static CAUGHT: OnceLock<Result<UnixStream, std::io::ErrorKind>> = OnceLock::new();
@@ -107,6 +119,8 @@ fn interrupt_pipe() -> std::io::Result<&'static UnixStream> {
 
 fn register_signals() -> std::io::Result<UnixStream> {
     let (written, read) = UnixStream::pair()?;
+    // Nobody waits yet: whoever ends the process later finds it set.
+    let _kept = WAKER.set(written.try_clone()?);
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag clear, and sets it.
         let flag = Arc::clone(interrupt_flag());

@@ -18,6 +18,7 @@ use pitr::archiver::PassReport;
 
 mod aliases;
 mod archiving;
+mod broken;
 pub mod jobs;
 mod served;
 mod upkeep;
@@ -25,6 +26,8 @@ mod upkeep;
 pub use aliases::AliasChange;
 use archiving::Archiving;
 pub use archiving::Stores;
+use broken::Broken;
+pub use broken::WhenBroken;
 use jobs::Jobs;
 pub use served::Served;
 use upkeep::Upkeep;
@@ -38,6 +41,8 @@ pub struct HostOptions {
     pub build_threads: usize,
     /// How the stores of archives are reached.
     pub stores: Stores,
+    /// Who is told when a log takes no more writes.
+    pub when_broken: WhenBroken,
 }
 
 /// The open collections, by their lives.
@@ -54,6 +59,7 @@ pub struct Host {
     /// One change of the catalog at a time.
     changing: Mutex<()>,
     scratches: Mutex<Vec<SearchScratch>>,
+    broken: Arc<Broken>,
     upkeep: Arc<Upkeep>,
     archiving: Archiving,
     jobs: Arc<Jobs>,
@@ -83,6 +89,7 @@ impl Host {
             changing: Mutex::default(),
             scratches: Mutex::default(),
             upkeep: Upkeep::start(database.world().clone(), options.build_threads),
+            broken: Broken::new(options.when_broken),
             archiving: Archiving::new(options.stores),
             jobs,
             database,
@@ -112,6 +119,12 @@ impl Host {
         &self.jobs
     }
 
+    /// Gives what made a log take no more writes: acknowledged writes are safe, new ones need a new process.
+    #[must_use]
+    pub fn broken(&self) -> Option<Error> {
+        self.broken.cause()
+    }
+
     /// Gives the kernels that searches run on.
     #[must_use]
     pub fn kernels(&self) -> &'static Kernels {
@@ -138,7 +151,7 @@ impl Host {
             let kept = Archived::read(&*self.database.world().fs, collection.dir().root())?;
             collection.set_archived(kept.lsn(), settings.backlog_limit);
         }
-        let served = Arc::new(Served::new(collection, self.upkeep.clone(), self.database.world().clone()));
+        let served = Arc::new(Served::new(collection, self.upkeep.clone(), self.broken.clone(), self.database.world().clone()));
         self.upkeep.add(&served);
         open.insert(life.incarnation, served.clone());
         Ok(served)
@@ -214,6 +227,9 @@ impl Host {
     pub fn write_with<T>(&self, name: &str, work: impl FnOnce(&Database, &Collection) -> Result<T>) -> Result<T> {
         let served = self.served(name)?;
         let done = served.unless_ended(|collection| work(&self.database, collection));
+        if let Some(Err(error)) = &done {
+            self.broken.look(served.collection(), error);
+        }
         self.upkeep.wake();
         done.unwrap_or_else(|| Err(Error::not_found(format!("collection \"{name}\" does not exist")).with_object(name)))
     }

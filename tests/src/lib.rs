@@ -4,5 +4,6 @@ pub mod archiving;
 pub mod faults;
 pub mod model;
 pub mod simulate;
+pub mod storm;
 pub mod tidy;
 pub mod tree;

@@ -10,7 +10,7 @@ use engine::{Database, ErrorKind};
 use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
 use server::commands::Commander;
-use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores};
+use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores, WhenBroken};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,10 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
     let database = session.open_to_serve()?;
     let cores = threads().0;
     let stores = stores(session, &database);
-    let host = Host::start(database, HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores })?;
+    let host = Host::start(
+        database,
+        HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores, when_broken: WhenBroken::new(process::end) },
+    )?;
     let api = Api::new(
         host.clone(),
         ApiOptions { keys, body_max: args.max_request_mib << 20, commander: Commander(Some(Arc::new(InServer))), ..ApiOptions::default() },
@@ -45,11 +48,18 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
     session.out.announce(&format!("listening on {url}"));
     let ended = process::wait_for_termination(None);
     ended.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot wait for signals: {error}")))?;
-    session.out.note("ending: requests that began are answered");
+    let broken = host.broken();
+    if broken.is_none() {
+        session.out.note("ending: requests that began are answered");
+    }
     if !served.stop(GRACE) {
         session.out.warn("requests took longer than 30 s to end, and were given up");
     }
-    host.stop()
+    let stopped = host.stop();
+    match broken {
+        Some(cause) => Err(Failure::from(cause)),
+        None => stopped,
+    }
 }
 
 /// Reaches the stores of archives as every other command does.

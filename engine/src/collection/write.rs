@@ -13,7 +13,7 @@ use operation::WriteOperation;
 use prepare::prepare;
 
 use super::{Collection, TAIL_BYTES_MAX, TAIL_ROWS_MAX, Writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{CommitTime, Lsn};
 use crate::log::record::{Record, RecordDraft};
 use crate::log::sealed::SealedFile;
@@ -199,6 +199,13 @@ impl Collection {
     pub fn tail_is_overfull(&self) -> bool {
         let version = self.current.load();
         version.tail_rows >= TAIL_SLACK * TAIL_ROWS_MAX || version.lsn_end - version.tail.start >= TAIL_SLACK * TAIL_BYTES_MAX
+    }
+
+    /// Gives why the log takes no more writes until the collection is opened anew: an append or a sync failed in a way that leaves its file
+    /// unknown. A full disk is no such failure.
+    #[must_use]
+    pub fn log_failure(&self) -> Option<Error> {
+        self.writer.as_ref().and_then(|writer| writer.lock().log.as_ref().and_then(LogWriter::failure))
     }
 
     /// Marks the log as synced by a record of its own and gives back the room laid out ahead.

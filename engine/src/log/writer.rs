@@ -112,6 +112,11 @@ impl LogWriter {
         self.name.timeline
     }
 
+    /// Gives what broke the log, if something did.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.broken.clone()
+    }
+
     /// Says whether the file has reached its length and the next record belongs into a new one.
     #[must_use]
     pub fn is_full(&self) -> bool {

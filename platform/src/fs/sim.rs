@@ -175,6 +175,12 @@ impl SimDisk {
         self.state.lock().changes_left = n.map(|n| n.saturating_sub(1));
     }
 
+    /// Gives the sum of the lengths of all files: what a capacity is compared with.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.state.lock().used()
+    }
+
     /// Limits the sum of the lengths of all files to `bytes`; `None` lifts the limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity = bytes;
@@ -331,8 +337,11 @@ impl State {
     fn room(&self) -> u64 {
         // An unlimited disk of 1 TiB is enough for everything that fits into memory.
         let capacity = self.capacity.unwrap_or(1 << 40);
-        let used: u64 = self.tree.files().iter().map(|(_, node)| node.len()).sum();
-        capacity.saturating_sub(used)
+        capacity.saturating_sub(self.used())
+    }
+
+    fn used(&self) -> u64 {
+        self.tree.files().iter().map(|(_, node)| node.len()).sum()
     }
 
     fn crash(&mut self, sectors: Option<Survival>, names: Names) {

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use platform::World;
 
 use super::archiving::Watch;
+use super::broken::Broken;
 use super::upkeep::Upkeep;
 
 /// How long work with a collection may take to end before it is dropped or replaced.
@@ -24,13 +25,15 @@ pub struct Served {
     /// Somebody waits to end it: background work gives way.
     is_ending: AtomicBool,
     upkeep: Arc<Upkeep>,
+    broken: Arc<Broken>,
     watch: Watch,
     world: World,
 }
 
 impl Served {
-    pub(super) fn new(collection: Collection, upkeep: Arc<Upkeep>, world: World) -> Self {
-        Served { collection, ended: RwLock::new(false), is_ending: AtomicBool::new(false), upkeep, watch: Watch::default(), world }
+    pub(super) fn new(collection: Collection, upkeep: Arc<Upkeep>, broken: Arc<Broken>, world: World) -> Self {
+        let (ended, is_ending, watch) = (RwLock::new(false), AtomicBool::new(false), Watch::default());
+        Served { collection, ended, is_ending, upkeep, broken, watch, world }
     }
 
     /// Gives what its archive's thread and its writers tell each other.
@@ -81,6 +84,9 @@ impl Served {
         self.watch.check()?;
         let mut answers = self.collection.write_all(operations)?;
         self.upkeep.wake();
+        for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            self.look_at(error);
+        }
         // What ends later is archived later: waiting for the last is waiting for all.
         let last = answers.iter().filter_map(|answer| answer.as_ref().ok().copied()).max_by_key(|ack| ack.lsn);
         if let Some(Err(error)) = last.map(|ack| self.watch.written(&self.collection, ack, &|| self.world.clock.monotonic_micros())) {
@@ -89,6 +95,11 @@ impl Served {
             }
         }
         Ok(answers)
+    }
+
+    /// Looks whether what failed was the log.
+    pub(super) fn look_at(&self, error: &Error) {
+        self.broken.look(&self.collection, error);
     }
 
     /// Whether the collection ends or ended: nothing new is begun for it.

@@ -158,6 +158,7 @@ impl Upkeep {
             }
             Some(Err(error)) if error.kind == ErrorKind::Interrupted => true,
             Some(Err(error)) => {
+                served.look_at(&error);
                 self.note(served.collection(), Some(error));
                 false
             }

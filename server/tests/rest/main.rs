@@ -4,19 +4,24 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::database::{Database, DatabaseOptions};
 use engine::{Error, ErrorKind, Kernels};
 use platform::http::{Method, sim};
 use platform::sim::SimWorld;
 use serde_json::{Value, json};
-use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores};
+use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores, WhenBroken};
+
+mod faults;
 
 /// A server without a socket, on a simulated machine.
 struct Server {
     sim: SimWorld,
     host: Arc<Host>,
     api: Api,
+    /// Whether it was told to end, because a log broke.
+    ended: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -27,15 +32,19 @@ impl Server {
     fn over(sim: SimWorld, keys: Keys) -> Self {
         let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
         let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}"))));
-        let host = Host::start(database, HostOptions { kernels: Kernels::detect(), build_threads: 1, stores }).unwrap();
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = ended.clone();
+        let when_broken = WhenBroken::new(move || told.store(true, Ordering::Relaxed));
+        let options = HostOptions { kernels: Kernels::detect(), build_threads: 1, stores, when_broken };
+        let host = Host::start(database, options).unwrap();
         let api = Api::new(host.clone(), ApiOptions { keys, ..ApiOptions::default() });
-        Server { sim, host, api }
+        Server { sim, host, api, ended }
     }
 
     /// Stops it and starts it again over the same files.
     fn restarted(self) -> Self {
         self.host.stop().unwrap();
-        let Server { sim, host, api } = self;
+        let Server { sim, host, api, .. } = self;
         drop((host, api));
         Self::over(sim, Keys::default())
     }

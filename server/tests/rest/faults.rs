@@ -1,0 +1,80 @@
+//! A server on a disk that fills up or fails: what it answers, what it acknowledged, and how it goes on.
+
+use std::sync::atomic::Ordering;
+
+use platform::fs::SyncFault;
+use platform::http::Method;
+use platform::random::Stream;
+use serde_json::{Value, json};
+
+use super::Server;
+
+/// Upserts one point whose payload weighs about so many bytes; gives the status.
+fn upsert(server: &Server, id: u64, weight: usize) -> (u16, Value) {
+    let mut stream = Stream::new(id);
+    // Nothing that compresses.
+    let text: String = (0..weight).map(|_| char::from(b' ' + stream.below(90) as u8)).collect();
+    let point = json!({"id": id, "vector": [id, 1], "payload": {"weight": text}});
+    server.ask(Method::Put, "/collections/c/points?wait=true", &json!({"points": [point]}).to_string())
+}
+
+fn ids(server: &Server) -> Vec<u64> {
+    let page = server.ok(Method::Post, "/collections/c/points/scroll", &json!({"limit": 10_000, "with_payload": false}));
+    page["points"].as_array().unwrap().iter().map(|point| point["id"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_full_disk_is_507_reads_go_on_and_writes_resume_when_there_is_room_again() {
+    let server = Server::with_points();
+    let used = server.sim.disk.used_bytes();
+    server.sim.disk.set_capacity(Some(used + (3 << 20)));
+    let mut acknowledged: Vec<u64> = (0..10).collect();
+    let mut refused = None;
+    for id in 100..1_000 {
+        match upsert(&server, id, 50_000) {
+            (200, _) => acknowledged.push(id),
+            (status, answer) => {
+                refused = Some((id, status, answer));
+                break;
+            }
+        }
+    }
+    let (first_refused, status, answer) = refused.expect("a disk of 3 MiB takes no 45 MB");
+    assert_eq!((status, &answer["status"]["kind"]), (507, &json!("no_space")), "{answer}");
+    assert_eq!(ids(&server), acknowledged, "reads go on, and show what was acknowledged alone");
+    let found = server.ok(Method::Post, "/collections/c/points/query", &json!({"query": [3, 0], "limit": 1}));
+    assert_eq!(found["points"][0]["id"], 3);
+    server.sim.disk.set_capacity(None);
+    assert_eq!(upsert(&server, first_refused, 50_000).0, 200, "the same request succeeds once there is room, without a restart");
+    acknowledged.push(first_refused);
+    let server = server.restarted();
+    assert_eq!(ids(&server), acknowledged);
+}
+
+#[test]
+fn a_failed_sync_acknowledges_nothing_ends_the_server_and_loses_nothing_that_was_acknowledged() {
+    for keeps_failing in [false, true] {
+        let server = Server::with_points();
+        let fault = if keeps_failing { SyncFault::From(1) } else { SyncFault::Once };
+        server.sim.disk.fail_syncs(fault);
+        let (status, answer) = upsert(&server, 50, 10);
+        assert_eq!(status, 500, "{answer}");
+        assert!(server.ended.load(Ordering::Relaxed), "the process is told to end");
+        assert!(server.host.broken().is_some());
+        for id in 51..54 {
+            let (status, answer) = upsert(&server, id, 10);
+            assert_eq!(status, 500, "a sync is never tried again in this process: {answer}");
+        }
+        assert_eq!(ids(&server), (0..10).collect::<Vec<_>>(), "reads go on until then");
+        assert!(server.host.stop().is_err(), "it does not end as if nothing were");
+        let sim = server.sim.clone();
+        drop(server);
+        sim.disk.crash();
+        sim.disk.fail_syncs(SyncFault::None);
+        let server = Server::over(sim, super::Keys::default());
+        let found = ids(&server);
+        assert_eq!(found[..10], (0..10).collect::<Vec<_>>(), "{found:?}");
+        assert!(found[10..].iter().all(|id| *id == 50), "only what was asked for may be there: {found:?}");
+        assert_eq!(upsert(&server, 60, 10).0, 200);
+    }
+}
