@@ -5,6 +5,7 @@ mod body;
 mod chosen;
 mod facets;
 mod groups;
+mod numbers;
 mod payloads;
 mod query;
 mod read;

@@ -1,5 +1,7 @@
 //! What a query is near to, or ordered by.
 
+use std::collections::BTreeMap;
+
 use engine::collection::{FieldOrder, Version};
 use engine::payload::datetime::parse_micros;
 use engine::payload::{FieldPath, Filter, Number};
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::numbers;
 use super::query::Ranked;
 use crate::api::label::Label;
 
@@ -54,24 +57,16 @@ impl Target {
         if !text.starts_with('{') {
             return Label::parse(text).map(Target::Point);
         }
-        let members: serde_json::Map<String, Value> = read(text)?;
-        let mut names = members.keys().map(String::as_str).filter(|name| !members[*name].is_null());
+        let members: BTreeMap<String, &RawValue> = read(text)?;
+        let mut names = members.iter().filter(|(_, value)| value.get() != "null").map(|(name, _)| name.as_str());
         let (Some(name), None) = (names.next(), names.next()) else {
             return Err(Error::invalid("a query asks for one thing").with_expected("one member", members.len()));
         };
-        #[derive(Deserialize)]
-        struct Raw<'a> {
-            #[serde(borrow, default)]
-            nearest: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            order_by: Option<&'a RawValue>,
-        }
-        let raw: Raw<'_> = read(text)?;
-        match (name, raw.nearest, raw.order_by) {
-            ("nearest", Some(nearest), _) if nearest.get().starts_with('[') => Ok(Target::Vector(vector(nearest.get())?)),
-            ("nearest", Some(nearest), _) => Label::parse(nearest.get()).map(Target::Point),
-            ("order_by", _, Some(order)) => OrderBy::parse(order).map(Target::OrderBy),
-            ("sample", ..) if members["sample"] == "random" => Ok(Target::Sample),
+        match (name, members[name]) {
+            ("nearest", nearest) if nearest.get().starts_with('[') => Ok(Target::Vector(vector(nearest.get())?)),
+            ("nearest", nearest) => Label::parse(nearest.get()).map(Target::Point),
+            ("order_by", order) => OrderBy::parse(order).map(Target::OrderBy),
+            ("sample", sample) if sample.get() == "\"random\"" => Ok(Target::Sample),
             _ => Err(Error::invalid("a query of this kind is not in this version")
                 .with_expected("a vector, the id of a point, nearest, order_by or sample", name.escape_debug())),
         }
@@ -79,7 +74,7 @@ impl Target {
 }
 
 fn vector(text: &str) -> Result<Vec<f32>> {
-    serde_json::from_str(text).map_err(|error| Error::invalid(format!("the vector of a query is a list of numbers: {error}")))
+    numbers::floats(text).map_err(|numbers::NotNumbers| Error::invalid("the vector of a query is a list of numbers"))
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
