@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the Python client against the server: every call also against the client's own local mode, and the frameworks' examples.
+# Runs the Python client against the server: every call also against the client's own local mode, the frameworks' examples, and the README's story.
 #
 # bash tests/rest/run.sh [--seeds N] [--first S] [--steps N]
 # It needs python3 with venv, and the network for the first run.
@@ -74,3 +74,4 @@ HAYSTACK_TELEMETRY_ENABLED=False "$python" tests/rest/frameworks.py "$url"
 kill -TERM "$server"
 wait "$server" || fail "the server ended with an error: $(cat "$work/server.log")"
 server=
+"$(environment "client-${CLIENTS[0]}" "qdrant-client==${CLIENTS[0]}" "numpy<3")" tests/rest/story.py "$target/debug/vectra"
