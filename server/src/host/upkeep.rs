@@ -9,6 +9,7 @@ use engine::collection::indexer::{Goal, Threads};
 use engine::{Collection, Error, ErrorKind, Incarnation, Result};
 use parking_lot::{Condvar, Mutex};
 use platform::World;
+use platform::process;
 
 use super::Served;
 
@@ -124,6 +125,8 @@ impl Upkeep {
     }
 
     fn run(&self) {
+        // Builds take whole seconds of a processor; a request that comes meanwhile takes less than a millisecond, and should not wait for them.
+        process::give_way();
         while !self.stopping.load(Ordering::Acquire) {
             let collections: Vec<Arc<Served>> = self.state.lock().collections.iter().filter_map(Weak::upgrade).collect();
             // Tails first, everywhere: writers wait for them, and for nothing else.
