@@ -12,6 +12,7 @@ mod archive;
 mod backup;
 mod bench;
 mod collections;
+mod config;
 mod data;
 mod dr;
 mod drill;
@@ -29,6 +30,7 @@ pub use archive::{ArchiveCommand, ArchiveEnable, ArchiveLog, ArchivePrune, Archi
 pub use backup::{BackupAction, BackupArgs, BackupCreate, BackupLook, BackupVerify, VerifyLevel};
 pub use bench::{BenchCommand, BenchSearch, DemoArgs};
 pub use collections::{BranchArgs, CollectionsCommand, CountArgs, CreateArgs, DropArgs, FieldIndexArgs, FieldType, NameArg, OptimizeArgs};
+pub use config::{ConfigCommand, ConfigShow};
 pub use data::{ExportArgs, ImportArgs, SettleArgs, WaitArgs};
 pub use dr::{DrCommand, DrPlan, DrStatus};
 pub use drill::{DrillCommand, DrillRun, DrillTabletop, DrillTime};
@@ -172,6 +174,9 @@ pub enum Command {
     /// indexes are kept up in the background.
     #[command(after_long_help = serve::HELP)]
     Serve(ServeArgs),
+    /// Look at what a server is told here, by flags, variables and the configuration file
+    #[command(subcommand, after_long_help = config::HELP)]
+    Config(ConfigCommand),
     /// Look at what a server works on for commands without --wait
     #[command(subcommand, after_long_help = jobs::HELP)]
     Jobs(JobsCommand),

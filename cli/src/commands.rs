@@ -16,6 +16,7 @@ mod backup_show;
 mod backup_verify;
 mod bench;
 mod branch;
+mod config;
 mod configure;
 mod count;
 mod create;
@@ -66,7 +67,8 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Import(args) => import::run(&session()?.settling(Some(args.settle)), &args),
         Command::Export(args) => export::run(&session()?, &args),
         Command::Search(args) => search::run(&session()?, &args),
-        Command::Serve(args) => serve::run(&session()?, &args),
+        Command::Serve(args) => serve::run(&cli.globals, out, &args),
+        Command::Config(command) => config::run(&cli.globals, out, &command),
         Command::Jobs(command) => jobs::run(&session()?, &command),
         Command::Points(command) => points::run(&session()?.settling(command.settle()), command),
         Command::Restore(args) => restore::run(&session()?, &args),

@@ -122,7 +122,7 @@ impl Write for Notes {
 fn check(command: &Command) -> Result<(), Failure> {
     let refuse = |what: &str| Err(usage(format!("{what} needs the database for itself")).with_hint("stop the server first"));
     match command {
-        Command::Serve(_) | Command::Bench(_) | Command::Demo(_) => Err(usage("this command is not for a server")),
+        Command::Serve(_) | Command::Config(_) | Command::Bench(_) | Command::Demo(_) => Err(usage("this command is not for a server")),
         Command::Scrub(_) => refuse("\"vectra scrub\""),
         Command::Collections(CollectionsCommand::Fork(_)) => refuse("\"vectra collections fork\""),
         _ => Ok(()),

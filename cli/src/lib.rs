@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub mod args;
 pub mod commands;
+pub mod config;
 pub mod data_dir;
 pub mod exit;
 pub mod forward;
@@ -16,6 +17,7 @@ pub mod generate;
 pub mod hosted;
 pub mod input;
 pub mod key;
+pub mod likeness;
 pub mod output;
 pub mod time;
 

@@ -8,6 +8,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+#[path = "serving/configured.rs"]
+mod configured;
+
 /// A directory with a database and whatever else a test writes, removed in the end.
 struct Place {
     world: World,
@@ -48,8 +51,19 @@ impl Place {
     }
 
     fn serve(&self) -> Server {
-        let mut child = self.command("serve --listen 127.0.0.1:0").spawn().expect("the program starts");
-        let mut notes = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        self.serve_by(self.command("serve --listen 127.0.0.1:0"))
+    }
+
+    fn serve_by(&self, mut command: Command) -> Server {
+        let mut child = command.spawn().expect("the program starts");
+        let notes = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        Server::listening(child, notes)
+    }
+}
+
+impl Server {
+    /// Waits until it says where it listens.
+    fn listening(child: Child, mut notes: BufReader<ChildStderr>) -> Self {
         let mut line = String::new();
         notes.read_line(&mut line).expect("notes are text");
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("the server says where it listens, not {line}"));

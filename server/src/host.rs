@@ -19,6 +19,7 @@ use pitr::archiver::PassReport;
 mod aliases;
 mod archiving;
 mod broken;
+mod goals;
 pub mod jobs;
 mod served;
 mod upkeep;
@@ -28,6 +29,7 @@ use archiving::Archiving;
 pub use archiving::Stores;
 use broken::Broken;
 pub use broken::WhenBroken;
+pub use goals::{Goals, read_goals};
 use jobs::Jobs;
 pub use served::Served;
 use upkeep::Upkeep;
@@ -63,6 +65,7 @@ pub struct Host {
     upkeep: Arc<Upkeep>,
     archiving: Archiving,
     jobs: Arc<Jobs>,
+    goals: ArcSwap<BTreeMap<String, Goals>>,
 }
 
 impl Drop for Host {
@@ -92,6 +95,7 @@ impl Host {
             broken: Broken::new(options.when_broken),
             archiving: Archiving::new(options.stores),
             jobs,
+            goals: ArcSwap::default(),
             database,
         });
         for name in host.names.load().collections.keys() {

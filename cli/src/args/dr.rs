@@ -19,7 +19,8 @@ pub enum DrCommand {
     ///
     /// For every archived collection: the archive's lag (rpo), the age of the newest state that a drill proved to come
     /// back (verified), and the time that a restore of its bytes would take at the speed of the last drill (rto).
-    /// What nobody knows is said, and is a miss only where that goal was asked for.
+    /// What nobody knows is said, and is a miss only where that goal was asked for: here, or in the configuration of the
+    /// server that has or had this database.
     Status(DrStatus),
     /// Write the runbook of this deployment, with its names, archives, measured times and exact commands
     Plan(DrPlan),
@@ -37,10 +38,10 @@ pub struct DrStatus {
     /// The collection [default: every one that is archived]
     #[arg(value_parser = values::name)]
     pub name: Option<String>,
-    /// How much may be lost: the oldest write that is not archived is at most this old (60s, 5m)
+    /// How much may be lost: the oldest write that is not archived is at most this old (60s, 5m) [default: the server's]
     #[arg(long, value_name = "TIME", value_parser = values::length)]
     pub rpo: Option<Duration>,
-    /// How long a restore may take (120s, 15m)
+    /// How long a restore may take (120s, 15m) [default: the server's]
     #[arg(long, value_name = "TIME", value_parser = values::length)]
     pub rto: Option<Duration>,
     /// How old the newest proven state may be [default: 30d, and never proven is no miss]

@@ -3,9 +3,11 @@
 use super::destination::Location;
 use super::session::Session;
 use super::settle::threads;
-use crate::args::ServeArgs;
+use crate::args::{Globals, ServeArgs};
+use crate::config::Config;
 use crate::exit::{Failure, usage};
 use crate::hosted::InServer;
+use crate::output::Output;
 use engine::{Database, ErrorKind};
 use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
@@ -21,9 +23,14 @@ const GRACE: Duration = Duration::from_secs(30);
 const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure> {
-    let keys = Keys { admin: key(session, "VECTRA_API_KEY")?, read_only: key(session, "VECTRA_READ_ONLY_API_KEY")? };
-    let options = serve_options(session, args)?;
+pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(), Failure> {
+    let config = super::config::load(globals, out, args)?;
+    let session = &Session::at(config.data_dir(), globals, out)?;
+    let keys = Keys {
+        admin: key(session, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
+        read_only: key(session, "VECTRA_READ_ONLY_API_KEY", config.text("keys.read_only_file"))?,
+    };
+    let options = serve_options(session, &config)?;
     let is_open = keys.admin.is_none() && keys.read_only.is_none();
     let database = session.open_to_serve()?;
     let cores = threads().0;
@@ -32,17 +39,19 @@ pub(super) fn run(session: &Session<'_>, args: &ServeArgs) -> Result<(), Failure
         database,
         HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores, when_broken: WhenBroken::new(process::end) },
     )?;
-    let api = Api::new(
-        host.clone(),
-        ApiOptions { keys, body_max: args.max_request_mib << 20, commander: Commander(Some(Arc::new(InServer))), ..ApiOptions::default() },
-    );
-    let served = http::serve(&args.listen, options, Arc::new(api))
+    host.set_goals(config.goals())?;
+    let commander = Commander(Some(Arc::new(InServer)));
+    let api_options = ApiOptions { keys, commander, ..ApiOptions::default() };
+    let body_max = config.number("server.max_request_mib").map_or(api_options.body_max, |mib| mib << 20);
+    let api = Api::new(host.clone(), ApiOptions { body_max, ..api_options });
+    let listen = config.text("server.listen").unwrap_or_default();
+    let served = http::serve(listen, options, Arc::new(api))
         .map_err(|error| Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("choose another address with --listen"))?;
     let address = served.local_address();
     if is_open && !address.ip().is_loopback() {
         session.out.warn("no api key is set, and the address is not this machine's alone: whoever reaches it may do everything");
     }
-    let scheme = if args.tls_certificate.is_some() { "https" } else { "http" };
+    let scheme = if config.text("server.tls_certificate").is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     host.database().announce(&url)?;
     session.out.announce(&format!("listening on {url}"));
@@ -68,31 +77,31 @@ fn stores(session: &Session<'_>, database: &Database) -> Stores {
     Stores::new(move |url| Location::parse(url, &reach)?.open_destination(&dir))
 }
 
-fn serve_options(session: &Session<'_>, args: &ServeArgs) -> Result<ServeOptions, Failure> {
+fn serve_options(session: &Session<'_>, config: &Config) -> Result<ServeOptions, Failure> {
     let cores = threads().0;
-    let concurrency_max = args.concurrency.map_or(4 * cores, usize::from);
-    let tls = match (&args.tls_certificate, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(TlsIdentity { certificates_pem: read(session, certificate)?, key_pem: read(session, key)? }),
+    let concurrency = config.number("server.concurrency").and_then(|count| usize::try_from(count).ok());
+    let tls = match (config.text("server.tls_certificate"), config.text("server.tls_key")) {
+        (Some(certificate), Some(key)) => {
+            Some(TlsIdentity { certificates_pem: read(session, Path::new(certificate))?, key_pem: read(session, Path::new(key))? })
+        }
         _ => None,
     };
-    Ok(ServeOptions { workers: cores, concurrency_max, tls, ..ServeOptions::default() })
+    Ok(ServeOptions { workers: cores, concurrency_max: concurrency.unwrap_or(4 * cores), tls, ..ServeOptions::default() })
 }
 
-/// Gives a key: a variable, or the first line of the file that another names.
-fn key(session: &Session<'_>, name: &str) -> Result<Option<String>, Failure> {
-    let file = format!("{name}_FILE");
-    let key = match (process::env(name), process::env(&file)) {
-        (Some(_), Some(_)) => return Err(usage(format!("{name} and {file} are both set")).with_hint("unset one of them")),
-        (Some(key), None) => key,
+/// Gives a key: what a variable says, or the first line of a file.
+fn key(session: &Session<'_>, variable: &str, file: Option<&str>) -> Result<Option<String>, Failure> {
+    let (key, place) = match (process::env(variable), file) {
+        (Some(key), _) => (key, variable),
         (None, Some(path)) => {
-            let bytes = read(session, Path::new(&path))?;
-            let text = String::from_utf8(bytes).map_err(|_| usage(format!("the file that {file} names is not text")))?;
-            text.lines().next().unwrap_or_default().trim().to_owned()
+            let text = String::from_utf8(read(session, Path::new(path))?);
+            let text = text.map_err(|_| usage("the file of an api key is not text").with_file(Path::new(path)))?;
+            (text.lines().next().unwrap_or_default().trim().to_owned(), path)
         }
         (None, None) => return Ok(None),
     };
     if key.is_empty() {
-        return Err(usage(format!("the api key of {name} is empty")));
+        return Err(usage(format!("the api key of {place} is empty")));
     }
     Ok(Some(key))
 }

@@ -1,6 +1,7 @@
 //! "Did you mean ...?": locations of backups near a path that does not exist.
 
 use super::ARCHIVE_FILE;
+use crate::likeness::edit_distance;
 use platform::World;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -13,8 +14,6 @@ const MICROS_MAX: u64 = 2_000_000;
 const DEPTH_MAX: usize = 6;
 /// Locations that are shown.
 const SHOWN_MAX: usize = 3;
-/// Longest names whose difference is computed.
-const COMPARED_MAX: usize = 512;
 
 /// Finds locations of backups below a directory that are like the names that were wanted there, the most alike first; with none wanted, any.
 pub(super) fn below(world: &World, start: &Path, wanted: &[String]) -> Vec<PathBuf> {
@@ -76,31 +75,4 @@ fn walk(world: &World, start: &Path, wanted: &[String]) -> Vec<Vec<String>> {
 /// Whether a directory shows the kernel, and no disk.
 fn is_kernel(parent: &Path, name: &str) -> bool {
     parent == Path::new("/") && matches!(name, "proc" | "sys" | "dev")
-}
-
-/// Counts the insertions, removals and replacements that make one text the other.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(COMPARED_MAX).collect(), b.chars().take(COMPARED_MAX).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, left) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_distance_counts_single_changes() {
-        for (a, b, distance) in [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("backup", "backups", 1), ("ab", "ba", 2)] {
-            assert_eq!((edit_distance(a, b), edit_distance(b, a)), (distance, distance), "{a} {b}");
-        }
-    }
 }

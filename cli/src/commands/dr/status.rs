@@ -10,15 +10,26 @@ use engine::ErrorKind;
 use pitr::drill::history::read;
 use pitr::readiness::{Goals, Judged, Judgement, judge};
 use serde_json::json;
+use server::read_goals;
 
 /// Prints how each stands, then fails if a goal is missed.
 pub(super) fn run(session: &Session<'_>, args: &DrStatus) -> Result<(), Failure> {
     let database = session.look()?;
     let history = read(&session.world, database.dir())?;
     let standings = standings(session, &database, args.name.as_deref(), &history)?;
-    let goals = Goals { rpo: args.rpo.map(micros), rto: args.rto.map(micros), verified_age: args.verified_age.map(micros) };
+    let configured = read_goals(&session.world, database.dir())?;
     let now = session.world.clock.wall_micros();
-    let judged: Vec<Judged> = standings.into_iter().map(|standing| judge(standing, &goals, now)).collect();
+    let held = standings.into_iter().map(|standing| {
+        // What the command line asks for beats what the server was told.
+        let own = configured.get(&standing.collection).copied().unwrap_or_default();
+        let goals = Goals {
+            rpo: args.rpo.map(micros).or(own.rpo),
+            rto: args.rto.map(micros).or(own.rto),
+            verified_age: args.verified_age.map(micros),
+        };
+        judge(standing, &goals, now)
+    });
+    let judged: Vec<Judged> = held.collect();
     let ok = judged.iter().all(|judged| judged.ok);
     if judged.is_empty() {
         session.out.warn("nothing is archived: with this machine everything is lost; \"vectra archive enable NAME --to URL\" begins");
