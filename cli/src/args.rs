@@ -21,6 +21,7 @@ mod jobs;
 mod markdown;
 mod points;
 mod restore;
+mod schedules;
 mod search;
 mod serve;
 mod values;
@@ -39,6 +40,7 @@ pub use jobs::JobsCommand;
 pub use markdown::render_markdown;
 pub use points::{DeleteArgs, GetArgs, PointsCommand, Selection, SetPayloadArgs, UpsertArgs};
 pub use restore::RestoreArgs;
+pub use schedules::{DrillSchedule, ScheduleSet, SchedulesCommand, WhenArgs};
 pub use search::{AsOfArgs, SearchArgs};
 pub use serve::ServeArgs;
 pub use values::{Datatype, Distance, IndexKind, Memory, RESERVED_NAMES, RowRange, VectorSpec, reserved_name_hint};
@@ -180,6 +182,9 @@ pub enum Command {
     /// Look at what a server works on for commands without --wait
     #[command(subcommand, after_long_help = jobs::HELP)]
     Jobs(JobsCommand),
+    /// Back up and drill again and again, by themselves
+    #[command(subcommand, after_long_help = schedules::HELP)]
+    Schedules(SchedulesCommand),
     /// Read and write single points
     #[command(subcommand, after_long_help = points::HELP)]
     Points(PointsCommand),

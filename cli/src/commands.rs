@@ -40,6 +40,7 @@ mod point_json;
 mod points;
 mod purge;
 mod restore;
+mod schedules;
 mod scrub;
 mod search;
 mod serve;
@@ -70,6 +71,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&cli.globals, out, &args),
         Command::Config(command) => config::run(&cli.globals, out, &command),
         Command::Jobs(command) => jobs::run(&session()?, &command),
+        Command::Schedules(command) => schedules::run(&session()?, &command),
         Command::Points(command) => points::run(&session()?.settling(command.settle()), command),
         Command::Restore(args) => restore::run(&session()?, &args),
         Command::Archive(command) => archive::run(&cli.globals, out, command),

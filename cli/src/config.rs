@@ -1,5 +1,6 @@
 //! What a server is told to do: by flags, by variables, by one TOML file, and by default, each value with where it comes from.
 
+mod entries;
 mod file;
 pub mod known;
 #[cfg(test)]
@@ -240,7 +241,7 @@ impl Config {
                 .with_hint(format!("{} names a certificate: set server.tls_key or --tls-key", given.origin))),
             (None, Some(given)) => Err(usage("a certificate's key needs the certificate")
                 .with_hint(format!("{} names a key: set server.tls_certificate or --tls-certificate", given.origin))),
-            _ => Ok(()),
+            _ => self.schedules().map(drop),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Commands that a running server carries out, since the database is its own: which they are, and how its answer is printed.
 
-use crate::args::{AliasesCommand, ArchiveCommand, Cli, CollectionsCommand, Command, IndexCommand, JobsCommand, PointsCommand};
+use crate::args::{
+    AliasesCommand, ArchiveCommand, Cli, CollectionsCommand, Command, DrillCommand, IndexCommand, JobsCommand, PointsCommand,
+    SchedulesCommand,
+};
 use crate::data_dir::{self, Place, Said};
 use crate::exit::{Failure, usage};
 use crate::output::Output;
@@ -58,7 +61,9 @@ fn access(command: &Command) -> Option<Access> {
         Command::Import(_) | Command::Points(_) | Command::Scrub(_) => Some(Writes),
         Command::Restore(args) => Some(if args.dry_run { Reads } else { Writes }),
         Command::Jobs(JobsCommand::Cancel { .. }) => Some(Writes),
-        Command::Jobs(_) | Command::Drill(_) | Command::Dr(_) => Some(Reads),
+        Command::Schedules(SchedulesCommand::Set(_) | SchedulesCommand::Delete { .. }) => Some(Writes),
+        Command::Drill(DrillCommand::Schedule(_)) => Some(Writes),
+        Command::Schedules(_) | Command::Jobs(_) | Command::Drill(_) | Command::Dr(_) => Some(Reads),
         Command::Aliases(AliasesCommand::List) => Some(Reads),
         Command::Aliases(_) => Some(Writes),
         Command::Archive(command) => match command {

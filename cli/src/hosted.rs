@@ -48,6 +48,35 @@ impl Commands for InServer {
             }
         }
     }
+
+    fn run_as_job(&self, host: &Arc<Host>, kind: &str, line: &CommandLine, began: &dyn Fn(&str)) -> Result<(), Failure> {
+        let words = std::iter::once("vectra").chain(line.words.iter().map(String::as_str));
+        let mut cli = Cli::try_parse_from(words).map_err(|error| usage(format!("the server does not know this command: {error}")))?;
+        let directory = PathBuf::from(&line.directory);
+        resolve(&mut cli, &directory);
+        check(&cli.command)?;
+        let job = Arc::new(host.jobs().begin(kind, &line.words)?);
+        began(&job.id());
+        let background = Background { cancelled: job.cancelled.clone(), begun: Arc::new(|| {}) };
+        cli.globals.hosted = Some(Hosted { host: host.clone(), directory, job: Some(background) });
+        work(&job, cli)
+    }
+}
+
+/// Does the work of a job, and writes down how it ended.
+fn work(job: &Arc<Job>, cli: Cli) -> Result<(), Failure> {
+    let results = Captured::default();
+    let notes = Notes { job: job.clone(), line: Vec::new() };
+    let inner = Output::new(true, false, Arc::new(OsClock::new()), Box::new(results.clone()), Box::new(notes));
+    let outcome = commands::run(cli, &inner).and_then(|()| inner.finish());
+    let result = serde_json::from_str(&results.text()).ok();
+    let (exit, error) = match &outcome {
+        Ok(()) => (0, None),
+        Err(failure) => (failure.kind.exit_code(), serde_json::from_str(&output::error_json(failure)).ok()),
+    };
+    // What cannot be written down is found by the next server: a job that nobody works on has failed.
+    let _written = job.end(exit, result, error);
+    outcome
 }
 
 /// Says what kind of job a command becomes; `None` when who asked for it waits.
@@ -72,17 +101,7 @@ fn in_background(host: &Arc<Host>, kind: &str, mut cli: Cli, line: &CommandLine,
     }
     let working = job.clone();
     std::thread::spawn(move || {
-        let results = Captured::default();
-        let notes = Notes { job: working.clone(), line: Vec::new() };
-        let inner = Output::new(true, false, Arc::new(OsClock::new()), Box::new(results.clone()), Box::new(notes));
-        let outcome = commands::run(cli, &inner).and_then(|()| inner.finish());
-        let result = serde_json::from_str(&results.text()).ok();
-        let (exit, error) = match &outcome {
-            Ok(()) => (0, None),
-            Err(failure) => (failure.kind.exit_code(), serde_json::from_str(&output::error_json(failure)).ok()),
-        };
-        // What cannot be written down is found by the next server: a job that nobody works on has failed.
-        let _written = working.end(exit, result, error);
+        let outcome = work(&working, cli);
         let _heard = told.send(outcome);
     });
     match heard.recv() {

@@ -10,6 +10,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 #[path = "serving/configured.rs"]
 mod configured;
+#[path = "serving/scheduled.rs"]
+mod scheduled;
 
 /// A directory with a database and whatever else a test writes, removed in the end.
 struct Place {

@@ -16,11 +16,14 @@ use index::Kernels;
 use parking_lot::Mutex;
 use pitr::archiver::PassReport;
 
+use crate::api::commands::Commander;
+
 mod aliases;
 mod archiving;
 mod broken;
 mod goals;
 pub mod jobs;
+pub mod schedules;
 mod served;
 mod upkeep;
 
@@ -31,6 +34,7 @@ use broken::Broken;
 pub use broken::WhenBroken;
 pub use goals::{Goals, read_goals};
 use jobs::Jobs;
+use schedules::{ScheduleEntry, Schedules, Tell};
 pub use served::Served;
 use upkeep::Upkeep;
 
@@ -66,6 +70,7 @@ pub struct Host {
     archiving: Archiving,
     jobs: Arc<Jobs>,
     goals: ArcSwap<BTreeMap<String, Goals>>,
+    schedules: Arc<Schedules>,
 }
 
 impl Drop for Host {
@@ -82,6 +87,7 @@ impl Host {
     /// Those of opening a collection.
     pub fn start(mut database: Database, options: HostOptions) -> Result<Arc<Self>> {
         let jobs = Jobs::open(database.world(), database.dir())?;
+        let schedules = Schedules::open(database.world(), database.dir())?;
         let open = Open::default();
         let ending = open.clone();
         database.set_before_end(BeforeEnd::new(move |incarnation| end(&ending, incarnation)));
@@ -96,6 +102,7 @@ impl Host {
             archiving: Archiving::new(options.stores),
             jobs,
             goals: ArcSwap::default(),
+            schedules,
             database,
         });
         for name in host.names.load().collections.keys() {
@@ -127,6 +134,23 @@ impl Host {
     #[must_use]
     pub fn broken(&self) -> Option<Error> {
         self.broken.cause()
+    }
+
+    /// Gives the schedules.
+    #[must_use]
+    pub fn schedules(&self) -> &Arc<Schedules> {
+        &self.schedules
+    }
+
+    /// Begins to carry schedules out: those of the configuration file, and those that commands set up. Gives the names of the latter that the file
+    /// has now.
+    ///
+    /// # Errors
+    /// `Usage`, `InvalidInput` when one of the file cannot be carried out; `Io`, `NoSpace`.
+    pub fn run_schedules(self: &Arc<Self>, of_file: Vec<ScheduleEntry>, commander: Commander, tell: Tell) -> Result<Vec<String>> {
+        let replaced = self.schedules.take_file(of_file)?;
+        self.schedules.start(self, commander, tell);
+        Ok(replaced)
     }
 
     /// Gives the kernels that searches run on.
@@ -270,6 +294,7 @@ impl Host {
     /// # Errors
     /// `Io`, `NoSpace`: the first that occurred; the rest is closed all the same.
     pub fn stop(&self) -> Result<()> {
+        self.schedules.stop();
         self.upkeep.stop();
         let archived = self.archiving.stop(self);
         let _nobody_changes = self.changing.lock();

@@ -9,4 +9,5 @@ mod host;
 pub use api::commands;
 pub use api::{Api, ApiOptions, Keys};
 pub use host::jobs;
+pub use host::schedules;
 pub use host::{Goals, Host, HostOptions, Served, Stores, WhenBroken, read_goals};

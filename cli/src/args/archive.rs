@@ -178,9 +178,10 @@ pub struct ArchivePrune {
     /// Where the archive is
     #[arg(value_name = "URL", value_parser = values::location)]
     pub source: String,
-    /// Keep every moment of this long restorable (1h30m, 7d, 4w)
-    #[arg(long, value_name = "TIME", value_parser = values::length, required = true)]
-    pub keep_window: Duration,
+    /// Keep every moment of this long restorable (1h30m, 7d, 4w) [default: every moment, where another rule is given]
+    #[arg(long, value_name = "TIME", value_parser = values::length,
+          required_unless_present_any = ["keep_full", "keep_daily", "keep_weekly", "keep_monthly"])]
+    pub keep_window: Option<Duration>,
     /// Keep the newest N full backups, with those that build on them
     #[arg(long, value_name = "N")]
     pub keep_full: Option<u32>,

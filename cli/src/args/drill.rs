@@ -37,6 +37,8 @@ pub enum DrillCommand {
     /// search. What it needs lies below the data directory while it runs, and is removed also when it fails; reports stay
     /// in `drills/` there, as JSON and as Markdown. No collection of the database is touched.
     Run(DrillRun),
+    /// Run a drill again and again, or change how
+    Schedule(super::DrillSchedule),
     /// List the reports, newest first
     #[command(after_long_help = HISTORY_HELP)]
     History,
@@ -62,7 +64,7 @@ pub enum DrillTime {
     At(Moment),
 }
 
-fn parse_time(text: &str) -> Result<DrillTime, String> {
+pub(super) fn parse_time(text: &str) -> Result<DrillTime, String> {
     match text {
         "random" => Ok(DrillTime::Random),
         "latest" => Ok(DrillTime::Latest),

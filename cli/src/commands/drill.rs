@@ -12,6 +12,7 @@ use crate::exit::Failure;
 pub(super) fn run(session: &Session<'_>, command: &DrillCommand) -> Result<(), Failure> {
     match command {
         DrillCommand::Run(args) => run::run(session, args),
+        DrillCommand::Schedule(args) => super::schedules::set_drill(session, args),
         DrillCommand::History => history::list(session),
         DrillCommand::Show { id } => history::show(session, id),
         DrillCommand::Tabletop(args) => tabletop::run(session, args),

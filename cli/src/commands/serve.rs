@@ -12,6 +12,7 @@ use engine::{Database, ErrorKind};
 use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
 use server::commands::Commander;
+use server::schedules::Tell;
 use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores, WhenBroken};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
     )?;
     host.set_goals(config.goals())?;
     let commander = Commander(Some(Arc::new(InServer)));
+    run_schedules(session, globals, &config, &host, &commander)?;
     let api_options = ApiOptions { keys, commander, ..ApiOptions::default() };
     let body_max = config.number("server.max_request_mib").map_or(api_options.body_max, |mib| mib << 20);
     let api = Api::new(host.clone(), ApiOptions { body_max, ..api_options });
@@ -75,6 +77,22 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
 fn stores(session: &Session<'_>, database: &Database) -> Stores {
     let (reach, dir) = (session.reach().clone(), database.dir().to_path_buf());
     Stores::new(move |url| Location::parse(url, &reach)?.open_destination(&dir))
+}
+
+/// Begins the schedules of the file, and those that commands set up. What they have to say is said where notes go.
+fn run_schedules(
+    session: &Session<'_>,
+    globals: &Globals,
+    config: &Config,
+    host: &Arc<Host>,
+    commander: &Commander,
+) -> Result<(), Failure> {
+    let out = Output::real(globals.json, globals.quiet, session.out.clock().clone());
+    let tell = Tell::new(move |text| out.warn(text));
+    for name in host.run_schedules(config.schedules()?, commander.clone(), tell)? {
+        session.out.warn(&format!("schedule \"{name}\" was set up by a command, and is now what the configuration file says"));
+    }
+    Ok(())
 }
 
 fn serve_options(session: &Session<'_>, config: &Config) -> Result<ServeOptions, Failure> {

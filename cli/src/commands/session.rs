@@ -6,7 +6,7 @@ use super::lazy;
 use super::version::chosen_kernels;
 use crate::args::{Background, Globals, SettleArgs};
 use crate::data_dir;
-use crate::exit::Failure;
+use crate::exit::{Failure, usage};
 use crate::output::Output;
 use crate::time::format_time;
 use engine::database::DatabaseOptions;
@@ -65,6 +65,12 @@ impl<'a> Session<'a> {
     /// Reads a location as the user writes it.
     pub fn location(&self, text: &str) -> Result<Location, Failure> {
         Location::parse(text, &self.reach)
+    }
+
+    /// Gives the directory where relative paths of the command line begin.
+    pub fn directory(&self) -> Result<PathBuf, Failure> {
+        let directory = self.reach.directory.clone().or_else(platform::process::current_dir);
+        directory.ok_or_else(|| usage("the working directory is gone").with_hint("give absolute paths"))
     }
 
     /// Ends as these say: with or without waiting for the archive, and how long.

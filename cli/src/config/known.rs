@@ -154,7 +154,44 @@ pub const SETTINGS: [Known; 8] = [
 ];
 
 /// Every table that may come many times.
-pub const TABLES: [KnownTable; 1] = [KnownTable { name: "archive", head: "[archive.NAME]", keys: &ARCHIVE, needs: &[] }];
+pub const TABLES: [KnownTable; 3] = [
+    KnownTable { name: "schedule", head: "[[schedule]]", keys: &SCHEDULE, needs: &["collection", "destination"] },
+    KnownTable { name: "drill", head: "[[drill]]", keys: &DRILL, needs: &["collection", "source"] },
+    KnownTable { name: "archive", head: "[archive.NAME]", keys: &ARCHIVE, needs: &[] },
+];
+
+/// Most backups that a rule keeps.
+const KEPT: Kind = Kind::Number(1, 1_000_000);
+
+const SCHEDULE: [Known; 11] = [
+    of_file("name", Kind::Name, Some("backup-COLLECTION"), "what the schedule is called"),
+    of_file("collection", Kind::Name, None, "what is backed up"),
+    of_file(
+        "destination",
+        Kind::Destination,
+        None,
+        "where it goes; with fields of time each backup has a place of its own, and everything stays",
+    ),
+    of_file("every", Kind::Every, None, "when: at every multiple of it since 1970, UTC; this or `cron`"),
+    of_file("cron", Kind::Cron, None, "when: the moments of a calendar"),
+    of_file("timezone", Kind::Zone, Some("UTC"), "the zone of the calendar"),
+    of_file("keep_full", KEPT, None, "the newest so many full backups stay, with those that build on them"),
+    of_file("keep_daily", KEPT, None, "the newest backup of each of the last so many days stays"),
+    of_file("keep_weekly", KEPT, None, "the same of weeks"),
+    of_file("keep_monthly", KEPT, None, "the same of months"),
+    of_file("keep_window", Kind::Length, None, "every moment of this long stays restorable, where the destination is an archive too"),
+];
+
+const DRILL: [Known; 8] = [
+    of_file("name", Kind::Name, Some("drill-COLLECTION"), "what the schedule is called"),
+    of_file("collection", Kind::Name, None, "the collection's name in the source"),
+    of_file("source", Kind::Location, None, "the backup or archive that is restored"),
+    of_file("every", Kind::Every, None, "when: at every multiple of it since 1970, UTC; this or `cron`"),
+    of_file("cron", Kind::Cron, None, "when: the moments of a calendar"),
+    of_file("timezone", Kind::Zone, Some("UTC"), "the zone of the calendar"),
+    of_file("to_time", Kind::DrillTime, None, "which state; the newest backup when it is not said"),
+    of_file("recall_min", Kind::Share, Some("0.95"), "the share of the nearest neighbours that searches have to find"),
+];
 
 const ARCHIVE: [Known; 3] = [
     of_file("rpo", Kind::Length, None, "goal: how much may be lost; the oldest write that is not archived is at most this old"),

@@ -141,6 +141,37 @@ fn goals_are_those_of_their_collection() {
 }
 
 #[test]
+fn a_schedule_that_cannot_be_carried_out_is_refused_with_its_line_before_anything_is_served() {
+    let schedule = "[[schedule]]\ncollection = \"docs\"\ndestination = \"b\"\n";
+    let drill = "[[drill]]\ncollection = \"docs\"\nsource = \"b\"\n";
+    for (file, says) in [
+        (schedule.to_owned(), "in line 1 cannot be carried out: a schedule says when it is due"),
+        (format!("{schedule}every = \"1h\"\ncron = \"@daily\""), "an interval or a calendar, and not both"),
+        (format!("{schedule}every = \"1h\"\ntimezone = \"UTC\""), "an interval has no zone"),
+        (format!("{schedule}every = \"1ms\""), "\"schedule.every\" in line 4"),
+        (format!("{schedule}cron = \"* * 30 2 *\""), "\"schedule.cron\" in line 4"),
+        (format!("{schedule}every = \"1d\"\nkeep_daily = 0"), "\"schedule.keep_daily\" in line 5"),
+        ("[[schedule]]\ncollection = \"docs\"\nevery = \"1d\"".to_owned(), "the [[schedule]] in line 1 has no \"destination\""),
+        ("[[schedule]]\ncollection = \"--docs\"\ndestination = \"b\"".to_owned(), "\"schedule.collection\" in line 2"),
+        ("[[schedule]]\ncollection = \"d\"\ndestination = \"b/%Y\"\nevery = \"1d\"\nkeep_full = 1".to_owned(), "fields of time"),
+        (format!("{drill}every = \"1d\"\nto_time = \"yesterday\""), "\"drill.to_time\" in line 5"),
+        (format!("{drill}every = \"1d\"\nrecall_min = 2"), "\"drill.recall_min\" in line 5"),
+        (format!("{drill}every = \"1d\"\n{drill}every = \"1h\""), "two schedules are called \"drill-docs\", in lines 1 and 5"),
+    ] {
+        let failure = refused(&file);
+        assert!(failure.message.contains(says), "{file}: {failure}");
+    }
+    let config =
+        of_file(&format!("{schedule}every = \"1d\"\nkeep_daily = 7\n{drill}cron = \"@daily\"\nname = \"tried\"\nrecall_min = 1\n"));
+    let entries = config.schedules().unwrap();
+    assert_eq!((entries[0].name.as_str(), entries[0].location.as_str(), entries[0].keep.keep_daily), ("backup-docs", "/etc/b", Some(7)));
+    assert_eq!(
+        (entries[1].name.as_str(), entries[1].recall_min, entries[1].origin.as_deref()),
+        ("tried", Some(1.0), Some("/etc/vectra.toml:6"))
+    );
+}
+
+#[test]
 fn a_file_that_is_named_has_to_be_there_and_one_that_is_not_need_not() {
     let world = SimWorld::new(1).world();
     let path = PathBuf::from("/etc/vectra.toml");

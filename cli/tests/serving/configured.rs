@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 impl Place {
     /// Writes a file beside the database.
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.dir.join(name);
         self.world.fs.create_dir_all(platform::fs::parent(&path)).expect("a directory is made");
         platform::fs::write_file_durably(&*self.world.fs, &path, text.as_bytes()).expect("a file is written");

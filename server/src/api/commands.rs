@@ -43,6 +43,12 @@ pub struct CommandLine {
 pub trait Commands: Send + Sync {
     /// Carries one out over the served database, prints to two writers, and gives the exit code.
     fn run(&self, host: &Arc<Host>, line: &CommandLine, result: Box<dyn Write + Send>, notes: Box<dyn Write + Send>) -> u8;
+
+    /// Carries one out as a job of a kind, says its id once it began, and returns when it ended.
+    ///
+    /// # Errors
+    /// Those of the command.
+    fn run_as_job(&self, host: &Arc<Host>, kind: &str, line: &CommandLine, began: &dyn Fn(&str)) -> Result<()>;
 }
 
 /// What carries command lines out, where there is something.

@@ -16,11 +16,12 @@ const STOPPED_HINT: &str = "nothing that is needed was touched: run the command 
 pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchivePrune) -> Result<(), Failure> {
     let world = World::real();
     let source = Location::parse(&args.source, &Reach::of(globals))?;
-    let stop = Stop::begin(&world, args.wait.wait_timeout, STOPPED_HINT)?;
+    let job = globals.hosted.as_ref().and_then(|hosted| hosted.job.as_ref());
+    let stop = Stop::begin(&world, args.wait.wait_timeout, STOPPED_HINT)?.or_told(job);
     let store = stop.guard(source.open_source(&world)?);
     let number = |keep: Option<u32>| keep.map(|keep| keep as usize);
     let policy = Policy {
-        keep_window: Some(micros(args.keep_window)),
+        keep_window: args.keep_window.map(micros),
         keep_full: number(args.keep_full),
         keep_daily: number(args.keep_daily),
         keep_weekly: number(args.keep_weekly),

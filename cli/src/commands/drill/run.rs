@@ -21,7 +21,7 @@ pub(in crate::commands) fn run(session: &Session<'_>, args: &DrillRun) -> Result
     let source = session.location(&args.source)?;
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
-    let stop = Stop::begin(world, None, STOPPED_HINT)?;
+    let stop = Stop::begin(world, None, STOPPED_HINT)?.or_told(session.job());
     let explain = |failure| source.explain(world, stop.explain(failure));
     pitr::archive::Archive::open(&stop.guard(store.clone())).map_err(explain)?;
     let database = session.look()?;
