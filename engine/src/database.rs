@@ -3,6 +3,7 @@
 mod archiving;
 mod changes;
 mod handles;
+mod listener;
 mod lock;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use index::Kernels;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 use platform::World;
 use platform::fs::FileLock;
 
@@ -23,8 +24,9 @@ use crate::reserve::Reserve;
 use crate::schema::check_name;
 
 pub use changes::DROP_GRACE_MICROS;
-use handles::Handles;
-pub use handles::{BeforeEnd, Handle};
+use handles::{Arrivals, Handles};
+pub use handles::{Arriving, Handle};
+pub use listener::CatalogListener;
 pub use lock::served_at;
 
 /// How a database is opened.
@@ -60,7 +62,10 @@ pub struct Database {
     reserve: Option<Arc<Reserve>>,
     ranges: Option<RangeSources>,
     handles: Handles,
-    before_end: Option<BeforeEnd>,
+    arrivals: Arrivals,
+    listener: Option<Arc<dyn CatalogListener>>,
+    /// One change of the catalog at a time, each with what has to be checked before it.
+    changing: ReentrantMutex<()>,
 }
 
 impl Database {
@@ -86,7 +91,9 @@ impl Database {
             reserve: Some(Arc::new(Reserve::lay_out(world, dir)?)),
             ranges: None,
             handles: Handles::default(),
-            before_end: None,
+            arrivals: Arrivals::default(),
+            listener: None,
+            changing: ReentrantMutex::default(),
         };
         database.settle()?;
         Ok(database)
@@ -100,8 +107,21 @@ impl Database {
         let clock = Arc::new(CommitClock::new(world.clock.clone()));
         let seen = catalog::read_state(world, dir)?.state;
         let (world, dir) = (world.clone(), dir.to_path_buf());
-        let (handles, before_end) = (Handles::default(), None);
-        Ok(Database { world, dir, clock, options, seen, catalog: None, lock: None, reserve: None, ranges: None, handles, before_end })
+        Ok(Database {
+            world,
+            dir,
+            clock,
+            options,
+            seen,
+            catalog: None,
+            lock: None,
+            reserve: None,
+            ranges: None,
+            handles: Handles::default(),
+            arrivals: Arrivals::default(),
+            listener: None,
+            changing: ReentrantMutex::default(),
+        })
     }
 
     /// Says how the log files of lazy collections are reached; without it they do not open.
@@ -109,9 +129,24 @@ impl Database {
         self.ranges = Some(ranges);
     }
 
-    /// Says who is told before a collection is dropped or replaced; what he says no to stays.
-    pub fn set_before_end(&mut self, before_end: BeforeEnd) {
-        self.before_end = Some(before_end);
+    /// Says who is told before a collection is dropped or replaced, and after each change of the catalog.
+    pub fn set_listener(&mut self, listener: Arc<dyn CatalogListener>) {
+        self.listener = Some(listener);
+    }
+
+    /// Does work that looks at the catalog and changes it, while nobody else changes it. Long work belongs outside.
+    pub fn exclusively<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        let _changing = self.changing.lock();
+        work(self)
+    }
+
+    /// Notes that a life is being put together: until what this gives is dropped, its directory is not cleared away.
+    ///
+    /// # Panics
+    /// When it is being put together already.
+    #[must_use]
+    pub fn arrive(&self, incarnation: Incarnation) -> Arriving {
+        self.arrivals.begin(incarnation)
     }
 
     /// Writes into the lock where this database is served, for those who find it locked.

@@ -12,7 +12,7 @@ use engine::database::{Database, DatabaseOptions};
 use engine::payload::{FieldType, Filter};
 use engine::schema::{Distance, FieldSchema, IndexParams, Memory, Numbers, Schema, VectorSchema};
 use engine::segment::SegmentKind;
-use engine::{ErrorKind, PointId};
+use engine::{ErrorKind, Incarnation, PointId};
 use index::Kernels;
 use platform::random::Stream;
 use platform::sim::SimWorld;
@@ -257,4 +257,25 @@ fn dropped_collections_come_back_until_they_are_purged_and_names_never_meet_old_
     assert_eq!(database.state().dropped.len(), 1);
     assert_eq!(database.purge().unwrap(), 1);
     assert_eq!(database.undrop("c").unwrap_err().kind, ErrorKind::NotFound);
+}
+
+#[test]
+fn what_is_being_put_together_is_not_cleared_away_by_others_and_what_was_given_up_is() {
+    let sim = SimWorld::new(6);
+    let database = database(&sim);
+    let (arriving, given_up) = (Incarnation([1; 16]), Incarnation([2; 16]));
+    let guards = [arriving, given_up].map(|life| database.arrive(life));
+    let fs = sim.disk.file_system();
+    let is_there = |life| fs.metadata(&database.collection_dir(life)).unwrap().is_some();
+    for life in [arriving, given_up] {
+        fs.create_dir_all(&database.collection_dir(life)).unwrap();
+    }
+    let [_still, guard] = guards;
+    database.create_collection("c", &schema()).unwrap();
+    database.drop_collection("c", true).unwrap();
+    assert!(is_there(arriving) && is_there(given_up));
+    drop(guard);
+    database.create_collection("c", &schema()).unwrap();
+    database.drop_collection("c", true).unwrap();
+    assert!(is_there(arriving) && !is_there(given_up));
 }

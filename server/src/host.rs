@@ -7,7 +7,6 @@ use arc_swap::ArcSwap;
 use engine::archived::Archived;
 use engine::catalog::CatalogState;
 use engine::collection::Ack;
-use engine::database::BeforeEnd;
 use engine::manifest::store::{self, CollectionDir};
 use engine::schema::IndexConfig;
 use engine::segment::SearchScratch;
@@ -23,6 +22,7 @@ mod archiving;
 mod broken;
 mod goals;
 pub mod jobs;
+mod lives;
 pub mod schedules;
 mod served;
 mod upkeep;
@@ -34,6 +34,7 @@ use broken::Broken;
 pub use broken::WhenBroken;
 pub use goals::{Goals, read_goals};
 use jobs::Jobs;
+use lives::Lives;
 use schedules::{ScheduleEntry, Schedules, Tell};
 pub use served::Served;
 use upkeep::Upkeep;
@@ -51,19 +52,12 @@ pub struct HostOptions {
     pub when_broken: WhenBroken,
 }
 
-/// The open collections, by their lives.
-type Open = Arc<Mutex<BTreeMap<Incarnation, Arc<Served>>>>;
-
 /// An open database and the handles of its collections.
 #[derive(Debug)]
 pub struct Host {
     database: Database,
     kernels: &'static Kernels,
-    /// The catalog as it is; replaced after each change.
-    names: ArcSwap<CatalogState>,
-    open: Open,
-    /// One change of the catalog at a time.
-    changing: Mutex<()>,
+    lives: Arc<Lives>,
     scratches: Mutex<Vec<SearchScratch>>,
     broken: Arc<Broken>,
     upkeep: Arc<Upkeep>,
@@ -88,14 +82,11 @@ impl Host {
     pub fn start(mut database: Database, options: HostOptions) -> Result<Arc<Self>> {
         let jobs = Jobs::open(database.world(), database.dir())?;
         let schedules = Schedules::open(database.world(), database.dir())?;
-        let open = Open::default();
-        let ending = open.clone();
-        database.set_before_end(BeforeEnd::new(move |incarnation| end(&ending, incarnation)));
+        let lives = Lives::of(database.state());
+        database.set_listener(lives.clone());
         let host = Arc::new(Host {
-            names: ArcSwap::from_pointee(database.state()),
+            lives,
             kernels: options.kernels,
-            open,
-            changing: Mutex::default(),
             scratches: Mutex::default(),
             upkeep: Upkeep::start(database.world().clone(), options.build_threads),
             broken: Broken::new(options.when_broken),
@@ -105,7 +96,7 @@ impl Host {
             schedules,
             database,
         });
-        for name in host.names.load().collections.keys() {
+        for name in host.names().collections.keys() {
             host.served(name)?;
         }
         host.archiving.follow(&host);
@@ -121,7 +112,7 @@ impl Host {
     /// Gives the catalog as it is now.
     #[must_use]
     pub fn names(&self) -> Arc<CatalogState> {
-        self.names.load_full()
+        self.lives.names()
     }
 
     /// Gives the jobs that are worked on for those who do not wait.
@@ -164,25 +155,20 @@ impl Host {
     /// # Errors
     /// `NotFound` naming what exists; those of opening it, the first time.
     pub fn served(&self, name: &str) -> Result<Arc<Served>> {
-        let names = self.names.load();
-        let (name, life) = names.resolve(name)?;
-        let mut open = self.open.lock();
-        if let Some(served) = open.get(&life.incarnation) {
-            return Ok(served.clone());
-        }
-        let archive = names.archives.get(name);
-        if let Some(settings) = archive {
-            self.fetch_lost(life.incarnation, &settings.url)?;
-        }
-        let collection = self.database.collection(name)?;
-        if let Some(settings) = archive {
-            let kept = Archived::read(&*self.database.world().fs, collection.dir().root())?;
-            collection.set_archived(kept.lsn(), settings.backlog_limit);
-        }
-        let served = Arc::new(Served::new(collection, self.upkeep.clone(), self.broken.clone(), self.database.world().clone()));
-        self.upkeep.add(&served);
-        open.insert(life.incarnation, served.clone());
-        Ok(served)
+        self.lives.find(name, |names, name, life| {
+            let archive = names.archives.get(name);
+            if let Some(settings) = archive {
+                self.fetch_lost(life.incarnation, &settings.url)?;
+            }
+            let collection = self.database.collection(name)?;
+            if let Some(settings) = archive {
+                let kept = Archived::read(&*self.database.world().fs, collection.dir().root())?;
+                collection.set_archived(kept.lsn(), settings.backlog_limit);
+            }
+            let served = Arc::new(Served::new(collection, self.upkeep.clone(), self.broken.clone(), self.database.world().clone()));
+            self.upkeep.add(&served);
+            Ok(served)
+        })
     }
 
     /// Fetches an end that a log lost and its archive has, before the log is opened to be written (rule S19).
@@ -230,20 +216,16 @@ impl Host {
     /// # Errors
     /// `NotFound` when a collection or an alias does not exist, `Exists` when the alias is a collection's name; nothing changed then.
     pub fn change_aliases(self: &Arc<Self>, changes: &[AliasChange]) -> Result<()> {
-        self.change(|database| aliases::carry_out(database, changes))
+        self.change(|database| database.exclusively(|database| aliases::carry_out(database, changes)))
     }
 
-    /// Does work that changes the catalog; other such work waits meanwhile, reads and writes of points do not.
+    /// Does work that changes the catalog, and sees to it that what is to be archived is. Others change it meanwhile: what belongs together is done
+    /// within [`Database::exclusively`].
     ///
     /// # Errors
     /// Those of the work.
     pub fn change<T>(self: &Arc<Self>, work: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
-        let done = {
-            let _one_at_a_time = self.changing.lock();
-            let done = work(&self.database);
-            self.names.store(Arc::new(self.database.state()));
-            done
-        };
+        let done = work(&self.database);
         self.archiving.follow(self);
         done
     }
@@ -259,7 +241,7 @@ impl Host {
             self.broken.look(served.collection(), error);
         }
         self.upkeep.wake();
-        done.unwrap_or_else(|| Err(Error::not_found(format!("collection \"{name}\" does not exist")).with_object(name)))
+        done.unwrap_or_else(|| Err(served.gone()))
     }
 
     /// Holds an acknowledgement of work with a collection back until it holds: for durability `archive`, until the write is archived.
@@ -297,25 +279,15 @@ impl Host {
         self.schedules.stop();
         self.upkeep.stop();
         let archived = self.archiving.stop(self);
-        let _nobody_changes = self.changing.lock();
-        let all = std::mem::take(&mut *self.open.lock());
-        let mut first: Option<Error> = archived.err();
-        for served in all.values() {
-            if let Err(error) = served.end() {
-                first.get_or_insert(error);
+        self.database.exclusively(|database| {
+            let mut first: Option<Error> = archived.err();
+            for served in self.lives.take() {
+                if let Err(error) = served.end() {
+                    first.get_or_insert(error);
+                }
             }
-        }
-        let closed = self.database.quiesce();
-        first.map_or(closed, Err)
+            let closed = database.quiesce();
+            first.map_or(closed, Err)
+        })
     }
-}
-
-/// Ends the handle of a life, before the catalog says that the life ended.
-fn end(open: &Open, incarnation: Incarnation) -> Result<()> {
-    let served = open.lock().get(&incarnation).cloned();
-    if let Some(served) = served {
-        served.end()?;
-        open.lock().remove(&incarnation);
-    }
-    Ok(())
 }

@@ -36,6 +36,7 @@ impl Database {
     /// # Errors
     /// `Locked` on a reader, `Io`, `NoSpace`.
     pub fn set_archive(&self, name: &str, archive: Option<ArchiveSettings>) -> Result<()> {
+        let _changing = self.changing.lock();
         if self.state().archives.get(name) == archive.as_ref() {
             return Ok(());
         }

@@ -20,6 +20,7 @@ impl Database {
     /// # Errors
     /// `Exists`, `InvalidInput`, `Io`, `NoSpace`; nothing is left behind then.
     pub fn create_collection(&self, name: &str, schema: &Schema) -> Result<Incarnation> {
+        let _changing = self.changing.lock();
         self.writable()?;
         self.check_free(name)?;
         schema.check()?;
@@ -36,6 +37,7 @@ impl Database {
     /// # Errors
     /// `Exists` without `replace`, `InvalidInput`, `Io`, `NoSpace`; the new life is removed again then.
     pub fn adopt(&self, name: &str, incarnation: Incarnation, origin: Origin, replace: bool) -> Result<()> {
+        let _changing = self.changing.lock();
         let root = self.collection_dir(incarnation);
         let exists = self.state().collections.contains_key(name);
         let allowed = if replace && exists { check_name(name) } else { self.check_free(name) };
@@ -60,21 +62,25 @@ impl Database {
 
     pub(super) fn commit(&self, entry: &CatalogEntry) -> Result<()> {
         let catalog = self.writable()?;
-        self.tell_before_end(entry)?;
+        let _changing = self.changing.lock();
         let commit = || catalog.lock().commit(entry, &self.clock).map(|_| ());
-        match (&self.reserve, entry) {
+        let done = self.tell_before_end(entry).and_then(|()| match (&self.reserve, entry) {
             (Some(reserve), CatalogEntry::Drop { .. } | CatalogEntry::Purge { .. }) => reserve.with(commit),
             _ => commit(),
+        });
+        if let Some(listener) = &self.listener {
+            listener.after_change(self.state());
         }
+        done
     }
 
     /// Tells who wants to know that an entry ends a life.
     fn tell_before_end(&self, entry: &CatalogEntry) -> Result<()> {
-        let (Some(before_end), CatalogEntry::Replace { name, .. } | CatalogEntry::Drop { name }) = (&self.before_end, entry) else {
+        let (Some(listener), CatalogEntry::Replace { name, .. } | CatalogEntry::Drop { name }) = (&self.listener, entry) else {
             return Ok(());
         };
         let ends = self.state().collections.get(name).map(|life| life.incarnation);
-        ends.map_or(Ok(()), |incarnation| before_end.tell(incarnation))
+        ends.map_or(Ok(()), |incarnation| listener.before_end(incarnation))
     }
 
     /// Drops a collection. It can be brought back until the grace is over, unless it was restored under a new name and never written to: then
@@ -83,6 +89,7 @@ impl Database {
     /// # Errors
     /// `NotFound`, `Io`, `NoSpace`.
     pub fn drop_collection(&self, name: &str, purge: bool) -> Result<bool> {
+        let _changing = self.changing.lock();
         let state = self.state();
         let Some(life) = state.collections.get(name) else {
             let alias =
@@ -120,6 +127,7 @@ impl Database {
     /// # Errors
     /// `NotFound` when nothing of this name was dropped or its grace is over, `Exists` when the name is taken.
     pub fn undrop(&self, name: &str) -> Result<()> {
+        let _changing = self.changing.lock();
         let state = self.state();
         let Some(Dropped { life, .. }) = state.dropped.iter().rev().find(|dropped| dropped.name == name) else {
             return Err(Error::not_found(format!("no dropped collection \"{}\" can be brought back", name.escape_debug()))
@@ -138,6 +146,7 @@ impl Database {
     /// # Errors
     /// `Io`, `NoSpace`.
     pub fn purge(&self) -> Result<usize> {
+        let _changing = self.changing.lock();
         let dropped = self.state().dropped;
         for life in &dropped {
             self.commit(&CatalogEntry::Purge { incarnation: life.life.incarnation })?;
@@ -151,6 +160,7 @@ impl Database {
     /// # Errors
     /// `NotFound` when the collection does not exist, `Exists` when a collection has the alias's name, `InvalidInput` on a bad name.
     pub fn set_alias(&self, alias: &str, name: &str) -> Result<()> {
+        let _changing = self.changing.lock();
         check_name(alias)?;
         let state = self.state();
         if state.collections.contains_key(alias) {
@@ -167,6 +177,7 @@ impl Database {
     /// # Errors
     /// `NotFound` when there is none of this name.
     pub fn delete_alias(&self, alias: &str) -> Result<()> {
+        let _changing = self.changing.lock();
         if !self.state().aliases.contains_key(alias) {
             return Err(Error::not_found(format!("alias \"{}\" does not exist", alias.escape_debug())).with_object(alias));
         }
@@ -178,6 +189,7 @@ impl Database {
     /// Only the catalog decides; a crash before or after any of these moves changes nothing but where bytes lie.
     pub(super) fn settle(&self) -> Result<()> {
         let fs = &*self.world.fs;
+        let _changing = self.changing.lock();
         self.purge_expired()?;
         let state = self.state();
         let living: BTreeSet<String> = state.collections.values().map(|life| life.incarnation.to_string()).collect();
@@ -185,8 +197,11 @@ impl Database {
         let (here, aside) = (collections_dir(&self.dir), dropped_dir(&self.dir));
         let mut moved = false;
         for (from, to, keep, other) in [(&here, &aside, &living, &dropped), (&aside, &here, &dropped, &living)] {
-            for entry in fs.list(from)? {
-                if keep.contains(&entry.name) {
+            let entries = fs.list(from)?;
+            // Later than the list: what is in it and arrives was begun before.
+            let arriving = self.arrivals.names();
+            for entry in entries {
+                if keep.contains(&entry.name) || arriving.contains(&entry.name) {
                     continue;
                 }
                 if other.contains(&entry.name) {

@@ -1,41 +1,12 @@
-//! Which lives are open for writing in this process, one handle each, and who is told before a life ends.
+//! Which lives are open for writing in this process, one handle each, and which are being put together.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Incarnation;
-
-type Told = dyn Fn(Incarnation) -> Result<()> + Send + Sync;
-
-/// Is told before a life ends or another takes its place, so that nobody writes to it any more.
-#[derive(Clone)]
-pub struct BeforeEnd(Arc<Told>);
-
-impl BeforeEnd {
-    /// Calls a function; when it fails, the life goes on.
-    #[must_use]
-    pub fn new(told: impl Fn(Incarnation) -> Result<()> + Send + Sync + 'static) -> Self {
-        BeforeEnd(Arc::new(told))
-    }
-
-    /// Tells that a life ends.
-    ///
-    /// # Errors
-    /// What keeps it from ending.
-    pub(super) fn tell(&self, incarnation: Incarnation) -> Result<()> {
-        (self.0)(incarnation)
-    }
-}
-
-impl fmt::Debug for BeforeEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BeforeEnd")
-    }
-}
 
 /// The lives that are open for writing.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +37,37 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let was_taken = self.handles.0.lock().remove(&self.incarnation);
         assert!(was_taken, "who gives a handle back had it");
+    }
+}
+
+/// The lives that are being put together: the catalog does not know them yet, and nobody clears them away.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Arrivals(Arc<Mutex<BTreeSet<Incarnation>>>);
+
+/// A life that is being put together, until this is dropped.
+#[derive(Debug)]
+pub struct Arriving {
+    arrivals: Arrivals,
+    incarnation: Incarnation,
+}
+
+impl Arrivals {
+    pub(super) fn begin(&self, incarnation: Incarnation) -> Arriving {
+        let is_new = self.0.lock().insert(incarnation);
+        assert!(is_new, "a life is put together once");
+        Arriving { arrivals: self.clone(), incarnation }
+    }
+
+    /// Gives them by the names of their directories.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.0.lock().iter().map(ToString::to_string).collect()
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let was_there = self.arrivals.0.lock().remove(&self.incarnation);
+        assert!(was_there, "what arrives was begun");
     }
 }
 

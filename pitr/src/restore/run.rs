@@ -149,6 +149,8 @@ impl<'a> Order<'a> {
         let source = hold.as_ref().zip(lazy).map(|(hold, lazy)| (hold.source.as_str(), lazy.stay != Stay::UntilBrought));
         let drawn = Incarnation::draw(&**random);
         let incarnation = self.claimed.map_or(drawn, |claimed| claimed.incarnation);
+        // Until the catalog names it, or it failed and was removed.
+        let _arriving = database.arrive(incarnation);
         let files = Files { now: &now, away: &away, source };
         let (timeline, points, state) = install(database, self, &aim, &files, incarnation, progress)?;
         let answered = seconds_since(began, clock.monotonic_micros());

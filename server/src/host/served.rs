@@ -62,7 +62,7 @@ impl Served {
     /// Writes one operation; it is durable and visible when this returns.
     ///
     /// # Errors
-    /// Those of [`Collection::write`], `NotFound` when the collection was dropped, and what stopped its background work.
+    /// Those of [`Collection::write`], `Interrupted` when the collection was dropped or replaced meanwhile, and what stopped its background work.
     pub fn write(&self, operation: WriteOperation) -> Result<Ack> {
         let mut answers = self.write_all(vec![operation])?;
         answers.pop().unwrap_or_else(|| Err(Error::internal("a write had no answer")))
@@ -75,8 +75,7 @@ impl Served {
     pub fn write_all(&self, operations: Vec<WriteOperation>) -> Result<Vec<Result<Ack>>> {
         let ended = self.ended.read();
         if *ended {
-            let name = self.collection.name();
-            return Err(Error::not_found(format!("collection \"{name}\" does not exist")).with_object(name));
+            return Err(self.gone());
         }
         if self.collection.tail_is_overfull() {
             self.upkeep.wait_for_room(&self.collection)?;
@@ -105,6 +104,20 @@ impl Served {
     /// Whether the collection ends or ended: nothing new is begun for it.
     pub(super) fn is_ending(&self) -> bool {
         self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing can be written to it any more.
+    pub(super) fn has_ended(&self) -> bool {
+        // Whoever holds the lock for writing is about to end it.
+        self.ended.try_read().is_some_and(|ended| *ended)
+    }
+
+    /// What is said to a write that found the collection, and found it ended: asked again, its name says what it means now.
+    pub(super) fn gone(&self) -> Error {
+        let name = self.collection.name();
+        Error::new(ErrorKind::Interrupted, format!("collection \"{name}\" was dropped or replaced meanwhile"))
+            .with_object(name)
+            .with_hint("ask again")
     }
 
     /// Runs a background step unless the collection ended.

@@ -186,6 +186,24 @@ fn an_alias_moves_in_one_step() {
 }
 
 #[test]
+fn a_long_change_of_the_catalog_keeps_nobody_waiting_and_shows_at_once() {
+    let server = Server::with_points();
+    let outcome = server.host.change(|database| {
+        // Whoever restores is still at it while others create, drop and write.
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| server.ok(Method::Put, "/collections/d", &json!({"vectors": {"size": 2, "distance": "Dot"}})));
+            assert_eq!(other.join().unwrap(), json!(true));
+        });
+        assert_eq!(server.count(), 10);
+        database.drop_collection("c", false)?;
+        assert_eq!(server.ask(Method::Post, "/collections/c/points/count", "{}").0, 404, "what was changed shows before the rest is done");
+        Ok(())
+    });
+    outcome.unwrap();
+    assert_eq!(server.ask(Method::Get, "/collections/d", "").0, 200);
+}
+
+#[test]
 fn keys_decide_who_may_read_and_write() {
     let keys = Keys { admin: Some("boss".to_owned()), read_only: Some("eyes".to_owned()) };
     let server = Server::over(SimWorld::new(1), keys);
