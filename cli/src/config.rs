@@ -7,6 +7,8 @@ pub mod known;
 mod tests;
 pub mod value;
 
+pub use entries::KeyEntry;
+
 use crate::args::{Globals, ServeArgs};
 use crate::data_dir::{self, Said};
 use crate::exit::{Failure, usage};

@@ -12,6 +12,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 mod configured;
 #[path = "serving/scheduled.rs"]
 mod scheduled;
+#[path = "serving/secured.rs"]
+mod secured;
 
 /// A directory with a database and whatever else a test writes, removed in the end.
 struct Place {

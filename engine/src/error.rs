@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Incomplete,
     /// A store or folder cannot be reached or refuses access.
     Unreachable,
+    /// Whoever asks may not do this.
+    Denied,
     /// Another writer took over.
     Fenced,
     /// Data that cannot be accepted: NaN, a wrong dimension, a malformed line.
@@ -53,7 +55,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of the documented table.
-    pub const ALL: [ErrorKind; 19] = [
+    pub const ALL: [ErrorKind; 20] = [
         ErrorKind::Usage,
         ErrorKind::NotFound,
         ErrorKind::Exists,
@@ -63,6 +65,7 @@ impl ErrorKind {
         ErrorKind::Corrupt,
         ErrorKind::Incomplete,
         ErrorKind::Unreachable,
+        ErrorKind::Denied,
         ErrorKind::Fenced,
         ErrorKind::InvalidInput,
         ErrorKind::NoSpace,
@@ -105,6 +108,7 @@ impl ErrorKind {
             ErrorKind::Corrupt => ("corrupt", 5, 500),
             ErrorKind::Incomplete => ("incomplete", 6, 409),
             ErrorKind::Unreachable => ("unreachable", 7, 503),
+            ErrorKind::Denied => ("denied", 7, 403),
             ErrorKind::Fenced => ("fenced", 8, 503),
             ErrorKind::InvalidInput => ("invalid_input", 1, 400),
             ErrorKind::NoSpace => ("no_space", 1, 507),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::Error;
+use engine::{Error, ErrorKind};
 use platform::World;
 use platform::http::{Admission, Handler, Head, Method, Refusal, Request, RequestBody, Response};
 
@@ -22,7 +22,8 @@ mod service;
 
 use answer::Outcome;
 use commands::{COMMANDS_PATH, Commander};
-pub use keys::Keys;
+pub use keys::{CollectionKey, Keys};
+use keys::{Denied, Scope};
 use query_string::QueryString;
 
 /// What the API takes and from whom.
@@ -57,6 +58,7 @@ pub(crate) struct Call<'a> {
     host: &'a Arc<Host>,
     query: QueryString,
     body: &'a [u8],
+    scope: Scope,
 }
 
 impl Api {
@@ -66,6 +68,14 @@ impl Api {
         Api { world: host.database().world().clone(), host, options }
     }
 
+    /// Checks the key of a request, and says which collections it may touch.
+    fn scope(&self, head: &Head) -> Result<Scope, Denied> {
+        if service::is_open(&head.path) {
+            return Ok(Scope::All);
+        }
+        self.options.keys.check(head, &|name| resolved(&self.host, name))
+    }
+
     fn answer(&self, request: &Request) -> Outcome {
         let Request { head, body } = request;
         let RequestBody::Whole(body) = body else {
@@ -73,7 +83,9 @@ impl Api {
         };
         let path = route::split(&head.path)?;
         let segments: Vec<&str> = path.iter().map(String::as_str).collect();
-        let call = Call { host: &self.host, query: QueryString::parse(&head.query)?, body };
+        // Who was admitted is admitted still, unless an alias moved meanwhile.
+        let scope = self.scope(head).map_err(|_| Error::new(ErrorKind::Denied, "this api key is for another collection now"))?;
+        let call = Call { host: &self.host, query: QueryString::parse(&head.query)?, body, scope };
         let found = service::answer(&head.method, &segments, &self.options).or_else(|| route::answer(&head.method, &segments, &call));
         found.unwrap_or_else(|| route::missing(head))
     }
@@ -83,7 +95,7 @@ impl Handler for Api {
     fn admit(&self, head: &Head) -> Result<Admission, Response> {
         let is_urgent = service::is_open(&head.path);
         if !is_urgent {
-            self.options.keys.check(head).map_err(answer::denied)?;
+            self.scope(head).map_err(answer::denied)?;
         }
         if head.path == COMMANDS_PATH {
             commands::check_near(head).map_err(|error| answer::failed(&error, 0))?;
@@ -109,7 +121,21 @@ impl Handler for Api {
     }
 }
 
+/// Gives the collection that a name or alias means now; a name that means nothing is itself.
+fn resolved(host: &Host, name: &str) -> String {
+    let names = host.names();
+    names.resolve(name).map_or(name, |(name, _)| name).to_owned()
+}
+
 impl Call<'_> {
+    /// Checks that the request may read a collection that its body names.
+    ///
+    /// # Errors
+    /// `Denied`.
+    fn check_other(&self, name: &str) -> Result<(), Error> {
+        self.scope.check(name, &|name| resolved(self.host, name))
+    }
+
     /// Reads the body as JSON.
     fn json<'b, T: serde::Deserialize<'b>>(&'b self) -> Result<T, Error> {
         let text = if self.body.is_empty() { b"{}" } else { self.body };

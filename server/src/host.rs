@@ -25,6 +25,7 @@ pub mod jobs;
 mod lives;
 pub mod schedules;
 mod served;
+mod sources;
 mod upkeep;
 
 pub use aliases::AliasChange;
@@ -37,6 +38,7 @@ use jobs::Jobs;
 use lives::Lives;
 use schedules::{ScheduleEntry, Schedules, Tell};
 pub use served::Served;
+pub use sources::Sources;
 use upkeep::Upkeep;
 
 /// How a database is held.
@@ -65,6 +67,7 @@ pub struct Host {
     jobs: Arc<Jobs>,
     goals: ArcSwap<BTreeMap<String, Goals>>,
     schedules: Arc<Schedules>,
+    sources: ArcSwap<Sources>,
 }
 
 impl Drop for Host {
@@ -94,6 +97,7 @@ impl Host {
             jobs,
             goals: ArcSwap::default(),
             schedules,
+            sources: ArcSwap::default(),
             database,
         });
         for name in host.names().collections.keys() {
@@ -125,6 +129,17 @@ impl Host {
     #[must_use]
     pub fn broken(&self) -> Option<Error> {
         self.broken.cause()
+    }
+
+    /// Takes over where restores may read from.
+    pub fn set_sources(&self, sources: Sources) {
+        self.sources.store(sources.into());
+    }
+
+    /// Gives where restores may read from.
+    #[must_use]
+    pub fn sources(&self) -> Arc<Sources> {
+        self.sources.load_full()
     }
 
     /// Gives the schedules.

@@ -7,7 +7,7 @@ mod api;
 mod host;
 
 pub use api::commands;
-pub use api::{Api, ApiOptions, Keys};
+pub use api::{Api, ApiOptions, CollectionKey, Keys};
 pub use host::jobs;
 pub use host::schedules;
-pub use host::{Goals, Host, HostOptions, Served, Stores, WhenBroken, read_goals};
+pub use host::{Goals, Host, HostOptions, Served, Sources, Stores, WhenBroken, read_goals};

@@ -28,6 +28,7 @@ pub(super) fn read<T>(
     let world = &session.world;
     let time = time.resolve(world.clock.wall_micros());
     let past = Past::of(session, name, args.source.as_deref())?;
+    session.check_parents(&args.parent)?;
     let store = past.source.open_source(world)?;
     let stop = Stop::begin(world, None, STOPPED_HINT)?;
     let explain = |failure| past.source.explain(world, stop.explain(failure));

@@ -17,6 +17,7 @@ const STOPPED_HINT: &str = "nothing of the branch is visible: run the command ag
 pub(super) fn run(session: &Session<'_>, args: &BranchArgs) -> Result<(), Failure> {
     let (world, began) = (&session.world, session.world.clock.monotonic_micros());
     let past = Past::of(session, &args.collection, args.source.as_deref())?;
+    session.check_parents(&args.parent)?;
     let store = past.source.open_source(world)?;
     let stop = Stop::begin(world, args.wait_timeout, STOPPED_HINT)?;
     let (guarded, progress) = (stop.guard(store), show_bytes(session.out, "branch"));

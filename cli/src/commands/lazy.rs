@@ -88,7 +88,7 @@ impl Past {
         let state = session.look()?.state();
         let name = state.resolve(name).map_or(name, |(name, _)| name).to_owned();
         if let Some(source) = source {
-            return Ok(Self { name, source: session.location(source)?, is_own: false });
+            return Ok(Self { name, source: session.source(source)?, is_own: false });
         }
         let Some(settings) = state.archives.get(&name) else {
             let failure = Failure::not_found(format!("\"{}\" is not archived: its past is not known here", name.escape_debug()));

@@ -25,7 +25,8 @@ const STOPPED_HINT: &str = "nothing of it is visible: run the command again";
 /// Restores, or says what a restore would do.
 pub(super) fn run(session: &Session<'_>, args: &RestoreArgs) -> Result<(), Failure> {
     let (world, began) = (&session.world, session.world.clock.monotonic_micros());
-    let source = session.location(&args.source)?;
+    let source = session.source(&args.source)?;
+    session.check_parents(&args.parent)?;
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
     let target = target(session, args);

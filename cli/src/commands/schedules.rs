@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session<'_>, command: &SchedulesCommand) -> Result<(
 
 /// Sets a drill up.
 pub(super) fn set_drill(session: &Session<'_>, args: &DrillSchedule) -> Result<(), Failure> {
-    let source = session.location(&args.source)?;
+    let source = session.source(&args.source)?;
     set(session, args.entry(source.to_string()))
 }
 

@@ -4,7 +4,7 @@ use super::destination::Location;
 use super::session::Session;
 use super::settle::threads;
 use crate::args::{Globals, ServeArgs};
-use crate::config::Config;
+use crate::config::{Config, KeyEntry};
 use crate::exit::{Failure, usage};
 use crate::hosted::InServer;
 use crate::output::Output;
@@ -13,7 +13,7 @@ use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
 use server::commands::Commander;
 use server::schedules::Tell;
-use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores, WhenBroken};
+use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, WhenBroken};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +30,10 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
     let keys = Keys {
         admin: key(session, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
         read_only: key(session, "VECTRA_READ_ONLY_API_KEY", config.text("keys.read_only_file"))?,
+        collections: config.collection_keys().iter().map(|entry| collection_key(session, entry)).collect::<Result<_, Failure>>()?,
     };
     let options = serve_options(session, &config)?;
-    let is_open = keys.admin.is_none() && keys.read_only.is_none();
+    let is_open = keys.is_empty();
     let database = session.open_to_serve()?;
     let cores = threads().0;
     let stores = stores(session, &database);
@@ -41,6 +42,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
         HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores, when_broken: WhenBroken::new(process::end) },
     )?;
     host.set_goals(config.goals())?;
+    host.set_sources(config.sources());
     let commander = Commander(Some(Arc::new(InServer)));
     run_schedules(session, globals, &config, &host, &commander)?;
     let api_options = ApiOptions { keys, commander, ..ApiOptions::default() };
@@ -111,17 +113,25 @@ fn serve_options(session: &Session<'_>, config: &Config) -> Result<ServeOptions,
 fn key(session: &Session<'_>, variable: &str, file: Option<&str>) -> Result<Option<String>, Failure> {
     let (key, place) = match (process::env(variable), file) {
         (Some(key), _) => (key, variable),
-        (None, Some(path)) => {
-            let text = String::from_utf8(read(session, Path::new(path))?);
-            let text = text.map_err(|_| usage("the file of an api key is not text").with_file(Path::new(path)))?;
-            (text.lines().next().unwrap_or_default().trim().to_owned(), path)
-        }
+        (None, Some(path)) => return first_line(session, path).map(Some),
         (None, None) => return Ok(None),
     };
-    if key.is_empty() {
-        return Err(usage(format!("the api key of {place} is empty")));
-    }
-    Ok(Some(key))
+    not_empty(key, place).map(Some)
+}
+
+fn collection_key(session: &Session<'_>, entry: &KeyEntry) -> Result<CollectionKey, Failure> {
+    let key = first_line(session, &entry.file)?;
+    Ok(CollectionKey { collection: entry.collection.clone(), key, read_only: entry.read_only })
+}
+
+fn first_line(session: &Session<'_>, path: &str) -> Result<String, Failure> {
+    let text = String::from_utf8(read(session, Path::new(path))?);
+    let text = text.map_err(|_| usage("the file of an api key is not text").with_file(Path::new(path)))?;
+    not_empty(text.lines().next().unwrap_or_default().trim().to_owned(), path)
+}
+
+fn not_empty(key: String, place: &str) -> Result<String, Failure> {
+    if key.is_empty() { Err(usage(format!("the api key of {place} is empty"))) } else { Ok(key) }
 }
 
 fn read(session: &Session<'_>, path: &Path) -> Result<Vec<u8>, Failure> {

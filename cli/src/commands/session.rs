@@ -67,6 +67,20 @@ impl<'a> Session<'a> {
         Location::parse(text, &self.reach)
     }
 
+    /// Reads a location that a restore is to read from; a server allows what its configuration names.
+    pub fn source(&self, text: &str) -> Result<Location, Failure> {
+        let location = self.location(text)?;
+        if let Some(host) = &self.hosted {
+            host.sources().check(&location.to_string(), true)?;
+        }
+        Ok(location)
+    }
+
+    /// The same for the places where parents of a backup are now.
+    pub fn check_parents(&self, parents: &[String]) -> Result<(), Failure> {
+        parents.iter().try_for_each(|parent| self.source(parent).map(drop))
+    }
+
     /// Gives the directory where relative paths of the command line begin.
     pub fn directory(&self) -> Result<PathBuf, Failure> {
         let directory = self.reach.directory.clone().or_else(platform::process::current_dir);

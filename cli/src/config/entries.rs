@@ -1,10 +1,22 @@
-//! Schedules, as the tables of the file say them.
+//! Schedules, keys of collections and places to restore from, as the tables of the file say them.
 
 use super::value::Value;
 use super::{Config, Origin, Row};
 use crate::exit::{Failure, usage};
+use server::Sources;
 use server::schedules::{Keep, ScheduleEntry, ScheduleKind};
 use std::path::Path;
+
+/// A key of one collection, as the file names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyEntry {
+    /// The collection.
+    pub collection: String,
+    /// The file whose first line is the key.
+    pub file: String,
+    /// Whether it may only read.
+    pub read_only: bool,
+}
 
 impl Config {
     /// Gives the schedules of the file, each checked.
@@ -12,6 +24,7 @@ impl Config {
     /// # Errors
     /// `Usage` naming the line of one that cannot be carried out, or of two that have one name.
     pub fn schedules(&self) -> Result<Vec<ScheduleEntry>, Failure> {
+        let sources = self.sources();
         let mut found: Vec<(usize, ScheduleEntry)> = Vec::new();
         for row in self.rows.iter().filter(|row| matches!(row.table, "schedule" | "drill")) {
             let entry = self.entry(row);
@@ -22,6 +35,9 @@ impl Config {
                 ..error
             };
             entry.check().map_err(|error| self.in_file(wrong(error)))?;
+            if entry.kind == ScheduleKind::Drill {
+                sources.check(&entry.location, true).map_err(|error| self.in_file(wrong(error)))?;
+            }
             if let Some((line, _)) = found.iter().find(|(_, other)| other.name == entry.name) {
                 let failure = usage(format!("two schedules are called \"{}\", in lines {line} and {}", entry.name, row.line));
                 return Err(self.in_file(failure.with_hint("give one of them another name")));
@@ -29,6 +45,26 @@ impl Config {
             found.push((row.line, entry));
         }
         Ok(found.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// Gives the keys of collections.
+    #[must_use]
+    pub fn collection_keys(&self) -> Vec<KeyEntry> {
+        let rows = self.rows.iter().filter(|row| row.table == "keys.collection");
+        let entry = |row: &Row| {
+            let read_only = matches!(row.fields.get("read_only").map(|given| &given.value), Some(Value::Truth(true)));
+            Some(KeyEntry { collection: row.text("collection")?.to_owned(), file: row.text("file")?.to_owned(), read_only })
+        };
+        rows.filter_map(entry).collect()
+    }
+
+    /// Gives the places that restores may read from.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        match self.values.get("restore.sources").map(|given| &given.value) {
+            Some(Value::List(prefixes)) => Sources::new(prefixes.clone()),
+            _ => Sources::default(),
+        }
     }
 
     fn entry(&self, row: &Row) -> ScheduleEntry {

@@ -112,7 +112,7 @@ const fn variable(key: &'static str, kind: Kind, variable: &'static str, default
 pub const DATA_DIR: &str = "data_dir";
 
 /// Every key that stands once.
-pub const SETTINGS: [Known; 8] = [
+pub const SETTINGS: [Known; 9] = [
     everywhere(DATA_DIR, Kind::Directory, ["VECTRA_DATA_DIR", "--data-dir"], Some("~/.local/share/vectra"), "the database"),
     everywhere(
         "server.listen",
@@ -151,13 +151,26 @@ pub const SETTINGS: [Known; 8] = [
         None,
         "the file whose first line is the key that may read",
     ),
+    of_file(
+        "restore.sources",
+        Kind::Locations,
+        None,
+        "where restores, branches and drills may read from, with what is below; without it every place, for commands on the server's own machine",
+    ),
 ];
 
 /// Every table that may come many times.
-pub const TABLES: [KnownTable; 3] = [
+pub const TABLES: [KnownTable; 4] = [
+    KnownTable { name: "keys.collection", head: "[[keys.collection]]", keys: &COLLECTION_KEY, needs: &["collection", "file"] },
     KnownTable { name: "schedule", head: "[[schedule]]", keys: &SCHEDULE, needs: &["collection", "destination"] },
     KnownTable { name: "drill", head: "[[drill]]", keys: &DRILL, needs: &["collection", "source"] },
     KnownTable { name: "archive", head: "[archive.NAME]", keys: &ARCHIVE, needs: &[] },
+];
+
+const COLLECTION_KEY: [Known; 3] = [
+    of_file("collection", Kind::Name, None, "whose points the key is for, by name or alias"),
+    of_file("file", Kind::File, None, "the file whose first line is the key"),
+    of_file("read_only", Kind::Truth, Some("false"), "whether it may only read"),
 ];
 
 /// Most backups that a rule keeps.

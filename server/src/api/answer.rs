@@ -73,8 +73,10 @@ pub(super) fn denied(denied: Denied) -> Response {
         Denied::Missing => (401, "the request has no api key"),
         Denied::Wrong => (401, "the api key is wrong"),
         Denied::ReadOnly => (403, "this api key may only read"),
+        Denied::Elsewhere => (403, "this api key is for another collection"),
+        Denied::PointsAlone => (403, "this api key is for the points of its collection, and for nothing else"),
     };
-    let mut response = with_status(status, text, "unreachable", 0);
+    let mut response = with_status(status, text, ErrorKind::Denied.name(), 0);
     if status == 401 {
         response.headers.push(("www-authenticate", "Bearer".to_owned()));
     }

@@ -11,7 +11,7 @@ use engine::{Error, ErrorKind, Kernels};
 use platform::http::{Method, sim};
 use platform::sim::SimWorld;
 use serde_json::{Value, json};
-use server::{Api, ApiOptions, Host, HostOptions, Keys, Stores, WhenBroken};
+use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, WhenBroken};
 
 mod faults;
 
@@ -205,7 +205,7 @@ fn a_long_change_of_the_catalog_keeps_nobody_waiting_and_shows_at_once() {
 
 #[test]
 fn keys_decide_who_may_read_and_write() {
-    let keys = Keys { admin: Some("boss".to_owned()), read_only: Some("eyes".to_owned()) };
+    let keys = Keys { admin: Some("boss".to_owned()), read_only: Some("eyes".to_owned()), ..Keys::default() };
     let server = Server::over(SimWorld::new(1), keys);
     let create = json!({"vectors": {"size": 2, "distance": "Dot"}}).to_string();
     let ask =
@@ -215,6 +215,48 @@ fn keys_decide_who_may_read_and_write() {
     assert_eq!(ask(Method::Put, "/collections/c", &[("authorization", "Bearer boss")], &create), 200);
     assert_eq!(ask(Method::Get, "/collections/c", &[("api-key", "eyes")], ""), 200);
     assert_eq!(ask(Method::Get, "/", &[], ""), 200);
+}
+
+#[test]
+fn a_key_of_a_collection_reads_no_other_one_by_way_of_its_own() {
+    let of = CollectionKey { collection: "docs".to_owned(), key: "mine".to_owned(), read_only: false };
+    let keys = Keys { admin: Some("boss".to_owned()), collections: vec![of], ..Keys::default() };
+    let server = Server::over(SimWorld::new(1), keys);
+    let ask = |method, path: &str, key: &str, body: &Value| {
+        let answer = sim::ask(&server.api, method, path, &[("api-key", key)], body.to_string().as_bytes());
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    for name in ["docs", "secret"] {
+        let created = ask(Method::Put, &format!("/collections/{name}"), "boss", &json!({"vectors": {"size": 2, "distance": "Dot"}}));
+        assert_eq!(created.0, 200, "{created:?}");
+        let points = json!({"points": [{"id": 1, "vector": [1, 1], "payload": {"of": name, "n": 1}}]});
+        assert_eq!(ask(Method::Put, &format!("/collections/{name}/points"), "boss", &points).0, 200);
+    }
+    let actions = json!({"actions": [{"create_alias": {"collection_name": "docs", "alias_name": "live"}}]});
+    assert_eq!(ask(Method::Post, "/collections/aliases", "mine", &actions).0, 403);
+    assert_eq!(ask(Method::Post, "/collections/aliases", "boss", &actions).0, 200);
+    let count = |name: &str| ask(Method::Post, &format!("/collections/{name}/points/count"), "mine", &json!({})).0;
+    assert_eq!((count("docs"), count("live"), count("secret"), count("nothing")), (200, 200, 403, 403));
+    let from = |name: &str| json!({"query": 1, "lookup_from": {"collection": name}});
+    for (path, own, other) in [
+        ("query", from("live"), from("secret")),
+        ("query/batch", json!({"searches": [from("docs")]}), json!({"searches": [from("docs"), from("secret")]})),
+        (
+            "query/groups",
+            json!({"query": [1, 1], "group_by": "n", "with_lookup": "live"}),
+            json!({"query": [1, 1], "group_by": "n", "with_lookup": "secret"}),
+        ),
+    ] {
+        let path = format!("/collections/docs/points/{path}");
+        let (allowed, denied) = (ask(Method::Post, &path, "mine", &own), ask(Method::Post, &path, "mine", &other));
+        assert_eq!((allowed.0, denied.0), (200, 403), "{path}: {allowed:?} {denied:?}");
+        assert!(denied.1.contains("not for collection") && !denied.1.contains("\"of\""), "{}", denied.1);
+        assert_eq!(ask(Method::Post, &path, "boss", &other).0, 200, "{path}");
+    }
+    // An alias that moves takes what the key may do with it.
+    let moved = json!({"actions": [{"delete_alias": {"alias_name": "live"}}, {"create_alias": {"collection_name": "secret", "alias_name": "live"}}]});
+    assert_eq!(ask(Method::Post, "/collections/aliases", "boss", &moved).0, 200);
+    assert_eq!(count("live"), 403);
 }
 
 #[test]

@@ -18,7 +18,8 @@ const STOPPED_HINT: &str = "what it had restored is removed; nothing else was ch
 /// Runs a drill, prints what it found, then fails if anything is not what it has to be.
 pub(in crate::commands) fn run(session: &Session<'_>, args: &DrillRun) -> Result<(), Failure> {
     let world = &session.world;
-    let source = session.location(&args.source)?;
+    let source = session.source(&args.source)?;
+    session.check_parents(&args.parent)?;
     // The source before the database: a mistyped path must leave nothing behind, a data directory included.
     let store = source.open_source(world)?;
     let stop = Stop::begin(world, None, STOPPED_HINT)?.or_told(session.job());

@@ -82,8 +82,9 @@ pub(in crate::api) fn query_groups(name: &str, call: &Call<'_>) -> Outcome {
     let path = FieldPath::parse(&body.group_by)?;
     let query = QueryBody::of_groups(&body);
     let shown = query.shown()?;
-    let groups = grouped(&query, &version, call.host, &path, limit, size)?;
     let lookup = body.with_lookup.map(Lookup::parse).transpose()?;
+    query.others().chain(lookup.iter().map(|other| other.collection.as_str())).try_for_each(|other| call.check_other(other))?;
+    let groups = grouped(&query, &version, call.host, &path, limit, size)?;
     let groups = groups.iter().map(|group| {
         let hits = group.points.iter().map(|point| point.record(&version, &shown)).collect::<Result<Vec<_>>>()?;
         let mut said = json!({"id": group.value, "hits": hits});

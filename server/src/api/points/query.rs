@@ -106,6 +106,7 @@ const QUERIES_MAX: usize = 1_000;
 pub(in crate::api) fn query(name: &str, call: &Call<'_>) -> Outcome {
     let version = call.host.served(name)?.version();
     let body: QueryBody<'_> = call.json()?;
+    body.others().try_for_each(|other| call.check_other(other))?;
     Answer::of(&json!({"points": body.answer(&version, call.host)?}))
 }
 
@@ -116,11 +117,17 @@ pub(in crate::api) fn query_batch(name: &str, call: &Call<'_>) -> Outcome {
     if body.searches.len() > QUERIES_MAX {
         return Err(Error::invalid("too many queries at once").with_expected(format!("at most {QUERIES_MAX}"), body.searches.len()));
     }
+    body.searches.iter().flat_map(QueryBody::others).try_for_each(|other| call.check_other(other))?;
     let answers = body.searches.iter().map(|search| Ok(json!({"points": search.answer(&version, call.host)?})));
     Answer::of(&answers.collect::<Result<Vec<_>>>()?)
 }
 
 impl<'a> QueryBody<'a> {
+    /// Gives the names of other collections that it reads.
+    pub(super) fn others(&self) -> impl Iterator<Item = &str> {
+        self.lookup_from.iter().map(|other| other.collection.as_str())
+    }
+
     /// Makes a query of what one in groups says, which has its limit and offset elsewhere.
     pub(super) fn of_groups(body: &GroupsBody<'a>) -> Self {
         QueryBody {
