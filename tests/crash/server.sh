@@ -5,6 +5,7 @@
 #
 # kills: no acknowledged write is lost, nothing else is there than what was asked for, and a server that is told to end ends well.
 # backups: each is exactly the state at its position, and holds everything that was acknowledged before it was asked for.
+# replaces: the collection is replaced by its backup again and again: nothing that was acknowledged behind the last replacement is lost.
 # Its program, server-storm, also watches latencies and memory over time: tests/long/run.sh does that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -23,6 +24,6 @@ done
 cargo build --quiet -p vectra --bin vectra
 cargo build --quiet -p vectra-tests --bin server-storm
 bin=${CARGO_TARGET_DIR:-target}/debug
-for load in kills backups; do
+for load in kills backups replaces; do
     "$bin/server-storm" "$bin/vectra" "$load" --rounds "$rounds" --seed "$seed"
 done

@@ -19,4 +19,5 @@ cargo build --quiet --release -p vectra-tests --bin server-storm
     "$bin/server-storm" "$bin/vectra" mixed --seconds "$((minutes * 60))" --writers 2
     "$bin/server-storm" "$bin/vectra" kills --rounds "$((minutes * 10))" --seed 7
     "$bin/server-storm" "$bin/vectra" backups --rounds "$((minutes * 5))" --seed 7
+    "$bin/server-storm" "$bin/vectra" replaces --rounds "$((minutes * 5))" --seed 7
 } 2>&1 | tee tests/long/last.log

@@ -6,6 +6,7 @@
 pub mod backups;
 pub mod kills;
 pub mod mixed;
+pub mod replaces;
 mod server;
 mod writers;
 

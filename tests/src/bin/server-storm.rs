@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use vectra_tests::storm::{Plan, backups, kills, mixed};
+use vectra_tests::storm::{Plan, backups, kills, mixed, replaces};
 
-const USAGE: &str = "server-storm PROGRAM kills|backups|mixed [--seed S] [--rounds N] [--writers W] [--seconds T]
+const USAGE: &str = "server-storm PROGRAM kills|backups|replaces|mixed [--seed S] [--rounds N] [--writers W] [--seconds T]
 
   kills     the server is killed, or told to end, at random moments: no acknowledged write is lost
   backups   backups in a loop while clients write: each is the state at its position
+  replaces  the collection is replaced by its backup while clients write: nothing acknowledged behind that is lost
   mixed     searches beside writes, an archive and backups: latencies and memory over time
 
   --seed S      of everything that is drawn (default 1)
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let outcome = match what.as_str() {
         "kills" => kills::run(&plan),
         "backups" => backups::run(&plan),
+        "replaces" => replaces::run(&plan),
         _ => mixed::run(&plan),
     };
     match outcome {
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Plan), String> {
     let program = arguments.next().map(PathBuf::from).ok_or("which program?")?;
     let program = program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
-    let what = arguments.next().filter(|what| ["kills", "backups", "mixed"].contains(&what.as_str())).ok_or("which load?")?;
+    let what = arguments.next().filter(|what| ["kills", "backups", "replaces", "mixed"].contains(&what.as_str())).ok_or("which load?")?;
     let mut plan = Plan { program, seed: 1, rounds: 10, writers: 4, seconds: 60 };
     while let Some(option) = arguments.next() {
         let value = arguments.next().and_then(|value| value.parse::<u64>().ok()).ok_or_else(|| format!("{option} needs a number"))?;

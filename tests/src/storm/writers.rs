@@ -72,7 +72,8 @@ impl Writer {
         (Method::Put, format!("/collections/{NAME}/points?wait=true"), json!({"points": points}))
     }
 
-    /// Writes step after step until it is told to stop, or the server does not answer any more.
+    /// Writes step after step until it is told to stop, or the server does not answer any more. A write that met the replacement of the
+    /// collection is asked for again.
     ///
     /// # Errors
     /// When the server refuses a write.
@@ -87,12 +88,31 @@ impl Writer {
                     self.positions.lock().map_err(|_| "a writer panicked")?.push(position);
                     self.acknowledged.store(step + 1, Ordering::Release);
                 }
+                Ok((503, answer)) if says_again(&answer) => {}
                 // It stops, or is gone: nothing was acknowledged.
                 Ok((503, _)) | Err(_) => return Ok(()),
                 Ok((status, answer)) => return Err(format!("writer {}, step {step}: {status} {answer}", self.number)),
             }
         }
         Ok(())
+    }
+
+    /// Compares a state with steps of this client from one on, acknowledged one after the other: what they wrote last has to be there.
+    ///
+    /// # Errors
+    /// When something of them is missing, or was overwritten by none of them.
+    pub fn check_from(&self, first: u64, found: &State) -> Result<(), String> {
+        let mut last = BTreeMap::new();
+        for step in first..self.acknowledged() {
+            let (ids, deletes) = self.step(step);
+            last.extend(ids.into_iter().map(|id| (id, (!deletes).then_some(step))));
+        }
+        match last.iter().find(|(id, step)| found.get(id) != step.as_ref()) {
+            None => Ok(()),
+            Some((id, step)) => {
+                Err(format!("writer {}: point {id} was acknowledged as of step {step:?} and is of {:?}", self.number, found.get(id)))
+            }
+        }
     }
 
     /// Steps that were acknowledged.
@@ -136,6 +156,11 @@ impl Writer {
     pub fn own(&self, found: &State) -> State {
         found.range(self.number * SPAN..(self.number + 1) * SPAN).map(|(id, step)| (*id, *step)).collect()
     }
+}
+
+/// Whether an answer says that the same request may succeed at once.
+fn says_again(answer: &Value) -> bool {
+    answer["status"]["error"].as_str().is_some_and(|text| text.contains("ask again"))
 }
 
 /// The vector of a point, of small whole numbers: JSON says them exactly.
@@ -188,6 +213,8 @@ mod tests {
         others.insert(0, 9);
         assert!(writer.settle(&others).is_ok(), "points of others are theirs");
         assert!(writer.settle(&writer.state(41)).is_ok());
+        assert!(writer.check_from(30, &writer.state(41)).is_ok());
+        assert!(writer.check_from(30, &writer.state(40)).is_err(), "the last step is missing");
         assert_eq!(writer.acknowledged(), 41);
     }
 }
