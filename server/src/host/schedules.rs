@@ -1,6 +1,7 @@
 //! Schedules of a server: command lines that run themselves, as jobs. What is due is decided by the wall clock; what was run is kept on the disk.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -16,11 +17,13 @@ use super::Host;
 use crate::api::commands::{CommandLine, Commander};
 
 mod entry;
+mod room;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use entry::{Keep, ScheduleEntry, ScheduleKind};
+use room::Rooms;
 use state::Kept;
 pub use state::{LastRun, RunOutcome, ScheduleState, read_schedules};
 
@@ -64,6 +67,7 @@ pub struct Schedules {
     state: Mutex<State>,
     /// A schedule was changed, or it is time to stop.
     wakes: Condvar,
+    rooms: Rooms,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +89,7 @@ impl Schedules {
         let mut kept = state::read(world, &path)?;
         kept.iter_mut().for_each(Kept::abandon);
         let state = Mutex::new(State { kept, ..State::default() });
-        Ok(Arc::new(Schedules { world: world.clone(), path, state, wakes: Condvar::new() }))
+        Ok(Arc::new(Schedules { world: world.clone(), path, state, wakes: Condvar::new(), rooms: Rooms::default() }))
     }
 
     /// Says how each stands.
@@ -258,6 +262,7 @@ impl Schedules {
             state.thread.take()
         };
         self.wakes.notify_all();
+        self.rooms.close();
         if let Some(thread) = thread {
             // A panic of that thread was reported when it happened; stopping goes on.
             let _ended = thread.join();
@@ -267,8 +272,7 @@ impl Schedules {
     fn run(self: &Arc<Self>, host: &Weak<Host>, commander: &Commander, tell: &Tell) {
         while let Some(host) = host.upgrade() {
             for work in self.turn(self.world.clock.wall_micros(), tell) {
-                let (schedules, host, commander, tell) = (self.clone(), host.clone(), commander.clone(), tell.clone());
-                std::thread::spawn(move || schedules.carry_out(&work, &host, &commander, &tell));
+                self.begin(work, &host, commander, tell);
             }
             drop(host);
             let mut state = self.state.lock();
@@ -279,8 +283,22 @@ impl Schedules {
         }
     }
 
-    /// Carries the lines out, one after the other, as long as they succeed.
-    pub(crate) fn carry_out(&self, work: &Work, host: &Arc<Host>, commander: &Commander, tell: &Tell) {
+    /// Carries work out in a thread of its own. A defect that ends it is told, and its schedule goes on.
+    fn begin(self: &Arc<Self>, work: Work, host: &Arc<Host>, commander: &Commander, tell: &Tell) -> JoinHandle<()> {
+        let (schedules, host, commander, tell) = (self.clone(), host.clone(), commander.clone(), tell.clone());
+        std::thread::spawn(move || {
+            let carried = catch_unwind(AssertUnwindSafe(|| schedules.carry_out(&work, &host, &commander, &tell)));
+            if carried.is_err() {
+                schedules.ended(&work, Some("the run met a defect of this program: report it".to_owned()), &tell);
+            }
+        })
+    }
+
+    /// Carries the lines out once there is room, one after the other, as long as they succeed.
+    fn carry_out(&self, work: &Work, host: &Arc<Host>, commander: &Commander, tell: &Tell) {
+        let Some(_room) = self.rooms.take(work.kind == ScheduleKind::Drill.word()) else {
+            return self.ended(work, Some("the server stopped before there was room for it".to_owned()), tell);
+        };
         let Some(commands) = &commander.0 else {
             return self.ended(work, Some("this server carries no command lines out".to_owned()), tell);
         };

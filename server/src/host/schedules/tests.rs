@@ -160,6 +160,20 @@ fn a_schedule_that_cannot_be_carried_out_is_refused_and_changes_nothing() {
 struct Noting {
     lines: Mutex<Vec<String>>,
     failing: Option<&'static str>,
+    /// Lines that are worked on now, and the most at once: all of them, and drills.
+    now: Mutex<[usize; 2]>,
+    most: Mutex<[usize; 2]>,
+}
+
+impl Noting {
+    fn count(&self, kind: &str, change: isize) {
+        let mut now = self.now.lock();
+        for (at, counts) in [true, kind == "drill"].into_iter().enumerate() {
+            now[at] = if counts { now[at].saturating_add_signed(change) } else { now[at] };
+        }
+        let mut most = self.most.lock();
+        *most = [most[0].max(now[0]), most[1].max(now[1])];
+    }
 }
 
 impl Commands for Noting {
@@ -169,22 +183,27 @@ impl Commands for Noting {
 
     fn run_as_job(&self, _: &Arc<Host>, kind: &str, line: &CommandLine, began: &dyn Fn(&str)) -> Result<()> {
         began("00c0ffee00c0ffee");
+        assert_ne!(line.words[2], "broken", "a defect");
+        self.count(kind, 1);
+        // Long enough for another to come in between, if it may.
+        (0..2_000).for_each(|_| std::thread::yield_now());
+        self.count(kind, -1);
         self.lines.lock().push(format!("{kind}: {}", line.words.join(" ")));
         let fails = self.failing.is_some_and(|word| line.words[0] == word);
         if fails { Err(Error::new(ErrorKind::Unreachable, "the store is gone")) } else { Ok(()) }
     }
 }
 
+fn host() -> Arc<Host> {
+    let database = Database::open(&SimWorld::new(1).world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
+    let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, url.to_owned())));
+    Host::start(database, HostOptions { kernels: engine::Kernels::detect(), build_threads: 1, stores, when_broken: WhenBroken::new(|| {}) })
+        .unwrap()
+}
+
 /// Runs one moment of a schedule in a host whose lines that begin with a word fail.
 fn run_once(entry: ScheduleEntry, failing: Option<&'static str>) -> (Vec<String>, ScheduleState, Vec<String>) {
-    let (machine, told) = (SimWorld::new(1), Told::default());
-    let database = Database::open(&machine.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
-    let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, url.to_owned())));
-    let host = Host::start(
-        database,
-        HostOptions { kernels: engine::Kernels::detect(), build_threads: 1, stores, when_broken: WhenBroken::new(|| {}) },
-    )
-    .unwrap();
+    let (host, told) = (host(), Told::default());
     let noting = Arc::new(Noting { failing, ..Noting::default() });
     let schedules = host.schedules();
     schedules.set(entry).unwrap();
@@ -193,6 +212,50 @@ fn run_once(entry: ScheduleEntry, failing: Option<&'static str>) -> (Vec<String>
     }
     let lines = noting.lines.lock().clone();
     (lines, schedules.list().remove(0), told.all())
+}
+
+#[test]
+fn what_is_due_at_one_moment_is_done_a_few_at_a_time_and_one_drill_at_a_time() {
+    let (host, told, noting) = (host(), Told::default(), Arc::new(Noting::default()));
+    let schedules = host.schedules();
+    for number in 0..3 * room::WORKERS_MAX {
+        let kind = if number % 2 == 0 { ScheduleKind::Backup } else { ScheduleKind::Drill };
+        let entry = ScheduleEntry::new(kind, format!("docs{number}"), "/backups".to_owned());
+        schedules.set(ScheduleEntry { every: Some("1h".to_owned()), ..entry }).unwrap();
+    }
+    let works = schedules.turn(START_MICROS + HOUR, &told.tell());
+    let begin = |work| schedules.begin(work, &host, &Commander(Some(noting.clone())), &told.tell());
+    let threads: Vec<_> = works.into_iter().map(begin).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let [all, drills] = *noting.most.lock();
+    assert!((1..=room::WORKERS_MAX).contains(&all) && drills == 1, "{all} at once, {drills} drills");
+    assert!(schedules.list().iter().all(|state| state.last.as_ref().is_some_and(|last| last.outcome == RunOutcome::Done)));
+}
+
+#[test]
+fn a_defect_in_a_run_is_told_and_the_schedule_goes_on() {
+    let (host, told, noting) = (host(), Told::default(), Arc::new(Noting::default()));
+    let schedules = host.schedules();
+    schedules.set(ScheduleEntry { collection: "broken".to_owned(), ..hourly("nightly") }).unwrap();
+    for hour in 1..3 {
+        let mut works = schedules.turn(START_MICROS + hour * HOUR, &told.tell());
+        schedules.begin(works.remove(0), &host, &Commander(Some(noting.clone())), &told.tell()).join().unwrap();
+        let last = schedules.list().remove(0).last.unwrap();
+        assert_eq!((last.moment, last.outcome), (START_MICROS + hour * HOUR, RunOutcome::Failed));
+    }
+    assert_eq!(told.all().len(), 2, "{:?}", told.all());
+}
+
+#[test]
+fn what_waits_for_room_when_the_server_stops_is_not_begun() {
+    let (host, told, noting) = (host(), Told::default(), Arc::new(Noting::default()));
+    let schedules = host.schedules();
+    schedules.set(hourly("nightly")).unwrap();
+    let works = schedules.turn(START_MICROS + HOUR, &told.tell());
+    schedules.stop();
+    schedules.carry_out(&works[0], &host, &Commander(Some(noting.clone())), &told.tell());
+    assert_eq!((schedules.list()[0].last.as_ref().map(|last| last.outcome), noting.lines.lock().len()), (Some(RunOutcome::Failed), 0));
+    assert_eq!(schedules.turn(START_MICROS + 9 * HOUR, &told.tell()), []);
 }
 
 #[test]
