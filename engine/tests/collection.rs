@@ -99,6 +99,8 @@ fn answers_like_a_map(index: IndexParams, kind: SegmentKind) {
             let walked = search(collection, query, Mode::Walk(200), None);
             let truth = nearest(model, query, |_| true);
             assert!(walked.iter().filter(|id| truth.contains(id)).count() >= 9, "{what}: the walk found {walked:?} of {truth:?}");
+            assert_eq!(search(collection, query, Mode::Walk(usize::MAX), None), truth, "{what}: as many candidates as there are numbers");
+            assert_eq!(search(collection, query, Mode::Walk(usize::MAX), Some(&even)), filtered, "{what}, filtered");
         }
     };
     for round in 0..6_u64 {

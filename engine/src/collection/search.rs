@@ -56,6 +56,9 @@ pub struct SearchHit {
     pub score: f32,
 }
 
+/// Most candidates of a walk: few segments have so many rows, and what is counted with them does not overflow.
+const CANDIDATES_MAX: usize = 1 << 30;
+
 /// A request made ready: the vector's description and the query in the form that distances are computed with.
 pub(super) struct Query {
     pub(super) spec: VectorPart,
@@ -97,7 +100,7 @@ impl Version {
             Mode::Recall(target) if target.is_exact() => None,
             Mode::Recall(target) => Some(self.ef_for(request.part, target, request.top)),
             Mode::Auto => Some(EF_DEFAULT.max(2 * request.top)),
-            Mode::Walk(ef) => Some(ef.max(request.top)),
+            Mode::Walk(ef) => Some(ef.min(CANDIDATES_MAX).max(request.top)),
         };
         Ok(Query { spec: vector_part(vector), distance: vector.distance, vector: floats, top: request.top, ef })
     }
