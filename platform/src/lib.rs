@@ -5,6 +5,8 @@
 //! same code runs on a real machine and inside a simulation ([`sim`]) in which one seed is one run.
 
 pub mod clock;
+#[cfg(feature = "http")]
+pub mod digest;
 pub mod fs;
 #[cfg(feature = "http")]
 pub mod http;

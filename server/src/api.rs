@@ -19,12 +19,14 @@ mod points;
 mod query_string;
 mod route;
 mod service;
+mod snapshots;
 
 use answer::Outcome;
 use commands::{COMMANDS_PATH, Commander};
 pub use keys::{CollectionKey, Keys};
 use keys::{Denied, Scope};
 use query_string::QueryString;
+use snapshots::Snapshots;
 
 /// What the API takes and from whom.
 #[derive(Debug, Clone)]
@@ -51,6 +53,7 @@ pub struct Api {
     host: Arc<Host>,
     world: World,
     options: ApiOptions,
+    snapshots: Arc<Snapshots>,
 }
 
 /// A request on its way to the function that answers it.
@@ -65,7 +68,7 @@ impl Api {
     /// Answers requests about a database.
     #[must_use]
     pub fn new(host: Arc<Host>, options: ApiOptions) -> Self {
-        Api { world: host.database().world().clone(), host, options }
+        Api { world: host.database().world().clone(), snapshots: Snapshots::new(host.clone()), host, options }
     }
 
     /// Checks the key of a request, and says which collections it may touch.
@@ -100,10 +103,14 @@ impl Handler for Api {
         if head.path == COMMANDS_PATH {
             commands::check_near(head).map_err(|error| answer::failed(&error, 0))?;
         }
-        Ok(Admission { body_max: self.options.body_max, is_streamed: false, is_urgent })
+        let upload_max = snapshots::upload_max(head);
+        Ok(Admission { body_max: upload_max.unwrap_or(self.options.body_max), is_streamed: upload_max.is_some(), is_urgent })
     }
 
     fn handle(&self, request: Request) -> Response {
+        if snapshots::are_meant(&request.head.path) {
+            return self.snapshots.answer(request);
+        }
         let began = self.world.clock.monotonic_micros();
         if let (COMMANDS_PATH, Method::Post, RequestBody::Whole(body)) = (request.head.path.as_str(), request.head.method, &request.body) {
             return commands::begin(&self.options.commander, &self.host, body).unwrap_or_else(|error| answer::failed(&error, 0));

@@ -159,6 +159,11 @@ impl Host {
         Ok(replaced)
     }
 
+    /// Gives how stores are reached.
+    pub(crate) fn stores(&self) -> &Stores {
+        self.archiving.stores()
+    }
+
     /// Gives the kernels that searches run on.
     #[must_use]
     pub fn kernels(&self) -> &'static Kernels {

@@ -67,6 +67,7 @@ for version in "${CLIENTS[@]}"; do
     printf 'client %s: ' "$version"
     if [ ! -f "$oracle" ]; then mode=(--write "$oracle"); else mode=(--against "$oracle"); fi
     "$python" tests/rest/differential.py "$url" --seed "$first" --rounds "$seeds" --steps "$steps" "${mode[@]}"
+    "$python" tests/rest/snapshots.py "$url"
 done
 python=$(environment frameworks "${FRAMEWORKS[@]}")
 HAYSTACK_TELEMETRY_ENABLED=False "$python" tests/rest/frameworks.py "$url"

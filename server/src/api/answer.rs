@@ -4,7 +4,7 @@ use engine::{Error, ErrorKind};
 use platform::http::{Refusal, Response};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::keys::Denied;
 
@@ -65,6 +65,27 @@ fn seconds(micros: u64) -> f64 {
 /// Makes the response of an error.
 pub(super) fn failed(error: &Error, took: u64) -> Response {
     with_status(error.kind.http_status(), &text_of(error), error.kind.name(), took)
+}
+
+/// Says an error as commands say it, with all documented members; what is not known is null.
+pub(super) fn error_json(error: &Error) -> Value {
+    json!({"error": {
+        "kind": error.kind.name(),
+        "message": error.message,
+        "object": error.object,
+        "file": error.file,
+        "offset": error.offset,
+        "expected": error.expected,
+        "got": error.got,
+        "hint": error.hint,
+        "exit": error.kind.exit_code(),
+    }})
+}
+
+/// Makes the response to a request whose work goes on as a job.
+pub(super) fn accepted(job: &str, took: u64) -> Response {
+    let body = json!({"result": null, "status": "accepted", "time": seconds(took), "job": job});
+    Response::new(202, JSON, body.to_string())
 }
 
 /// Makes the response to a request that its key does not allow.

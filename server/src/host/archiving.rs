@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -11,8 +12,9 @@ use engine::catalog::{ArchiveSettings, CatalogState, Durability};
 use engine::collection::Ack;
 use engine::{Collection, Error, ErrorKind, Lsn, Result};
 use parking_lot::{Condvar, Mutex};
+use pitr::archive::stored::store_error;
 use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, ends_writing};
-use platform::object_store::ObjectStore;
+use platform::object_store::{ObjectStore, open_directory};
 
 use super::{Host, Served};
 
@@ -27,15 +29,35 @@ const QUIET_MICROS: u64 = 10_000_000;
 
 type Open = dyn Fn(&str) -> Result<Arc<dyn ObjectStore>> + Send + Sync;
 
-/// How the stores of archives are reached, by their locations.
+type OpenOwn = dyn Fn(&Path) -> Result<Arc<dyn ObjectStore>> + Send + Sync;
+
+/// How the stores of archives are reached: by their locations, and those below the data directory by their paths.
 #[derive(Clone)]
-pub struct Stores(Arc<Open>);
+pub struct Stores {
+    open: Arc<Open>,
+    open_own: Arc<OpenOwn>,
+}
 
 impl Stores {
     /// Reaches them through a function.
     #[must_use]
     pub fn new(open: impl Fn(&str) -> Result<Arc<dyn ObjectStore>> + Send + Sync + 'static) -> Self {
-        Stores(Arc::new(open))
+        let open_own = |path: &Path| open_directory(path, true).map_err(|error| store_error(&error));
+        Stores { open: Arc::new(open), open_own: Arc::new(open_own) }
+    }
+
+    /// Opens stores below the data directory through a function: those of a simulated disk.
+    #[must_use]
+    pub fn with_own(self, open: impl Fn(&Path) -> Result<Arc<dyn ObjectStore>> + Send + Sync + 'static) -> Self {
+        Stores { open_own: Arc::new(open), ..self }
+    }
+
+    /// Opens a store in a directory of ours, which is made when it is missing.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn own(&self, path: &Path) -> Result<Arc<dyn ObjectStore>> {
+        (self.open_own)(path)
     }
 }
 
@@ -145,12 +167,17 @@ impl Archiving {
         }
     }
 
+    /// Gives how stores are reached.
+    pub(super) fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
     /// Reaches a store by its location.
     ///
     /// # Errors
     /// `Unreachable`, and those of the location.
     pub(super) fn store(&self, url: &str) -> Result<Arc<dyn ObjectStore>> {
-        (self.stores.0)(url)
+        (self.stores.open)(url)
     }
 
     /// Ends the threads, and sends what is left to every archive.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, WhenBroken};
 
 mod faults;
+mod snapshots;
 
 /// A server without a socket, on a simulated machine.
 struct Server {
