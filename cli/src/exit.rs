@@ -40,7 +40,8 @@ pub fn after_grammar(error: &clap::Error, args: impl Iterator<Item = OsString>, 
 }
 
 /// Keeps the sentence of a grammar error and drops the drawing around it.
-fn from_grammar(error: &clap::Error) -> Failure {
+#[must_use]
+pub fn from_grammar(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let sentence = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = sentence.trim_start_matches("error: ").split_whitespace().collect();

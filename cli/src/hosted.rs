@@ -2,7 +2,7 @@
 
 use crate::args::{Background, Cli, CollectionsCommand, Command, DrCommand, DrillCommand, Hosted, IndexCommand, PointsCommand};
 use crate::commands;
-use crate::exit::{Failure, usage};
+use crate::exit::{Failure, from_grammar, usage};
 use crate::output::{self, Captured, Output};
 use clap::Parser;
 use platform::clock::OsClock;
@@ -26,8 +26,10 @@ impl Commands for InServer {
         let mut cli = match Cli::try_parse_from(words) {
             Ok(cli) => cli,
             Err(error) => {
-                let out = Output::new(false, false, clock, result, notes);
-                let failure = usage(format!("the server does not know this command: {error}"));
+                let is_json = line.words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+                let out = Output::new(is_json, false, clock, result, notes);
+                let failure = from_grammar(&error);
+                let failure = Failure { message: format!("the server does not know this command: {}", failure.message), ..failure };
                 out.error(&failure);
                 return failure.kind.exit_code();
             }

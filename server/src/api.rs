@@ -20,6 +20,7 @@ mod query_string;
 mod route;
 mod service;
 mod snapshots;
+mod v1;
 
 use answer::Outcome;
 use commands::{COMMANDS_PATH, Commander};
@@ -98,7 +99,7 @@ impl Handler for Api {
     fn admit(&self, head: &Head) -> Result<Admission, Response> {
         let is_urgent = service::is_open(&head.path);
         if !is_urgent {
-            self.scope(head).map_err(answer::denied)?;
+            self.scope(head).map_err(|denied| worded(head, answer::denied(denied)))?;
         }
         if head.path == COMMANDS_PATH {
             commands::check_near(head).map_err(|error| answer::failed(&error, 0))?;
@@ -108,6 +109,9 @@ impl Handler for Api {
     }
 
     fn handle(&self, request: Request) -> Response {
+        if v1::is_meant(&request.head.path) {
+            return v1::handle(self, &request);
+        }
         if snapshots::are_meant(&request.head.path) {
             return self.snapshots.answer(request);
         }
@@ -123,8 +127,12 @@ impl Handler for Api {
         }
     }
 
-    fn refuse(&self, _head: Option<&Head>, refusal: Refusal) -> Response {
-        answer::refused(&refusal)
+    fn refuse(&self, head: Option<&Head>, refusal: Refusal) -> Response {
+        let response = answer::refused(&refusal);
+        match head {
+            Some(head) => worded(head, response),
+            None => response,
+        }
     }
 }
 
@@ -153,6 +161,11 @@ impl Call<'_> {
     fn status(&self) -> &'static str {
         if self.query.get("wait") == Some("true") { "completed" } else { "acknowledged" }
     }
+}
+
+/// Says a refusal in the words of the API that was asked.
+fn worded(head: &Head, response: Response) -> Response {
+    if v1::is_meant(&head.path) { v1::in_our_words(response) } else { response }
 }
 
 /// Whether a request changes nothing.

@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # Runs the Python client against the server: every call also against the client's own local mode, the frameworks' examples, and the README's story.
 #
-# bash tests/rest/run.sh [--seeds N] [--first S] [--steps N]
+# And calls both APIs at random, by their documents.
+#
+# bash tests/rest/run.sh [--seeds N] [--first S] [--steps N] [--fuzz-seconds N]
 # It needs python3 with venv, and the network for the first run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 CLIENTS=(1.20.0 1.18.0)
 FRAMEWORKS=(langchain-qdrant==1.1.0 langchain-core==1.7.2 llama-index-vector-stores-qdrant==0.10.4 llama-index-core==0.14.25 qdrant-haystack==13.1.0 haystack-ai==3.4.0)
-seeds=5 first=0 steps=40
+SCHEMATHESIS=schemathesis==4.32.5
+seeds=5 first=0 steps=40 fuzz_seconds=60
 while [ $# -gt 0 ]; do
     case $1 in
     --seeds) seeds=$2 ;;
     --first) first=$2 ;;
     --steps) steps=$2 ;;
+    --fuzz-seconds) fuzz_seconds=$2 ;;
     *) printf 'error: unknown word %s\n' "$1" >&2 && exit 2 ;;
     esac
     shift 2
@@ -44,6 +48,7 @@ for version in "${CLIENTS[@]}"; do
     environment "client-$version" "qdrant-client==$version" "numpy<3" >/dev/null &
 done
 environment frameworks "${FRAMEWORKS[@]}" >/dev/null &
+environment fuzz "$SCHEMATHESIS" >/dev/null &
 wait
 cargo build --quiet --package vectra
 work=$(mktemp -d)
@@ -71,6 +76,10 @@ for version in "${CLIENTS[@]}"; do
 done
 python=$(environment frameworks "${FRAMEWORKS[@]}")
 HAYSTACK_TELEMETRY_ENABLED=False "$python" tests/rest/frameworks.py "$url"
+python=$(environment fuzz "$SCHEMATHESIS")
+mkdir "$work/typed" "$work/fuzz"
+"$python" tests/rest/typed.py "$url" "$work/typed"
+"$python" tests/rest/fuzz.py "$url" "$work/fuzz" --seconds "$fuzz_seconds" --seed "$first"
 
 kill -TERM "$server"
 wait "$server" || fail "the server ended with an error: $(cat "$work/server.log")"

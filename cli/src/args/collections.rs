@@ -2,7 +2,7 @@
 
 use super::index::{self, IndexCommand, IndexSettings, UpdateArgs};
 use super::values::{self, Datatype, Distance, VectorSpec};
-use super::{BackupArgs, RestoreArgs};
+use super::{AsOfArgs, BackupArgs, RestoreArgs};
 use crate::time::{Moment, parse_moment};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::time::Duration;
@@ -167,8 +167,10 @@ pub struct CreateArgs {
 Examples:
   vectra collections count docs
   vectra collections count docs --filter '{\"must\":[{\"key\":\"lang\",\"match\":{\"value\":\"en\"}}]}'
+  vectra collections count docs --as-of now-1h
 
-Exit codes: 0 done, 1 the filter is not valid, 3 no such collection (and nothing on stdout)")]
+Exit codes: 0 done, 1 the filter is not valid, 3 no such collection (and nothing on stdout), or a time
+            outside the recovery window, 5 corrupt, 6 incomplete, 7 unreachable or access denied")]
 pub struct CountArgs {
     /// The collection
     #[arg(value_parser = values::name)]
@@ -176,6 +178,12 @@ pub struct CountArgs {
     /// Count only the points that match
     #[arg(long, value_name = "JSON")]
     pub filter: Option<String>,
+    /// Count in the collection as it was at this time, which is read from its archive: RFC 3339 with an offset, or now-5m
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, allow_hyphen_values = true)]
+    pub as_of: Option<Moment>,
+    /// Where the past is.
+    #[command(flatten)]
+    pub past: AsOfArgs,
 }
 
 /// What is to be dropped, and how thoroughly.

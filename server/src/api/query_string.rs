@@ -25,6 +25,11 @@ impl QueryString {
         Ok(QueryString(found))
     }
 
+    /// Gives all parameters as texts.
+    pub(super) fn into_members(self) -> BTreeMap<String, serde_json::Value> {
+        self.0.into_iter().map(|(name, value)| (name, value.into())).collect()
+    }
+
     /// Gives the value of a parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

@@ -15,6 +15,7 @@ use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, Wh
 
 mod faults;
 mod snapshots;
+mod typed;
 
 /// A server without a socket, on a simulated machine.
 struct Server {
