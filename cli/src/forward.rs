@@ -1,5 +1,6 @@
 //! Commands that a running server carries out, since the database is its own: which they are, and how its answer is printed.
 
+use crate::api_key;
 use crate::args::{
     AliasesCommand, ArchiveCommand, Cli, CollectionsCommand, Command, DrillCommand, IndexCommand, JobsCommand, PointsCommand,
     SchedulesCommand,
@@ -92,7 +93,8 @@ pub fn run(url: &str, words: Vec<String>, out: &Output) -> Result<u8, Failure> {
     let directory = process::current_dir().ok_or_else(|| usage("the working directory is gone"))?;
     let line = CommandLine { words, directory: directory.to_string_lossy().into_owned() };
     let body = serde_json::to_vec(&line).map_err(|error| Failure::internal(format!("a command line cannot be said in JSON: {error}")))?;
-    let headers = process::env("VECTRA_API_KEY").map(|key| ("api-key".to_owned(), key)).into_iter().collect();
+    let key = api_key::find(&*World::real().fs, "VECTRA_API_KEY", process::env("VECTRA_API_KEY_FILE").as_deref())?;
+    let headers = key.map(|key| ("api-key".to_owned(), key)).into_iter().collect();
     let client = Client::new(url, ClientOptions { read_timeout: SILENCE, headers, ..ClientOptions::default() }).map_err(unreachable)?;
     let mut answer = client.send(Method::Post, COMMANDS_PATH, &[("content-type", "application/json")], &body).map_err(unreachable)?;
     if answer.status != 200 {
@@ -111,7 +113,7 @@ fn refused(url: &str, text: &[u8]) -> Failure {
     let why = said.and_then(|said| said["status"]["error"].as_str().map(str::to_owned));
     let why = why.unwrap_or_else(|| "it does not say why".to_owned());
     Failure::new(ErrorKind::Unreachable, format!("the server at {url} does not carry the command out: {why}"))
-        .with_hint("give its key in VECTRA_API_KEY, and run the command on its machine")
+        .with_hint("give its key in VECTRA_API_KEY or VECTRA_API_KEY_FILE, and run the command on its machine")
 }
 
 /// Prints frames as they come, up to the exit code.

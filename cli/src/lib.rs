@@ -7,6 +7,7 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+pub mod api_key;
 pub mod args;
 pub mod commands;
 pub mod config;

@@ -3,9 +3,10 @@
 use super::destination::Location;
 use super::session::Session;
 use super::settle::threads;
+use crate::api_key;
 use crate::args::{Globals, ServeArgs};
 use crate::config::{Config, KeyEntry};
-use crate::exit::{Failure, usage};
+use crate::exit::Failure;
 use crate::hosted::InServer;
 use crate::output::Output;
 use engine::{Database, ErrorKind};
@@ -20,16 +21,14 @@ use std::time::Duration;
 
 /// How long requests that began may take once the server is told to end.
 const GRACE: Duration = Duration::from_secs(30);
-/// Longest file of a key, certificate or certificate key.
-const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(), Failure> {
     let config = super::config::load(globals, out, args)?;
     let session = &Session::at(config.data_dir(), globals, out)?;
     let keys = Keys {
-        admin: key(session, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
-        read_only: key(session, "VECTRA_READ_ONLY_API_KEY", config.text("keys.read_only_file"))?,
+        admin: api_key::find(&*session.world.fs, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
+        read_only: api_key::find(&*session.world.fs, "VECTRA_READ_ONLY_API_KEY", config.text("keys.read_only_file"))?,
         collections: config.collection_keys().iter().map(|entry| collection_key(session, entry)).collect::<Result<_, Failure>>()?,
     };
     let options = serve_options(session, &config)?;
@@ -101,45 +100,16 @@ fn serve_options(session: &Session<'_>, config: &Config) -> Result<ServeOptions,
     let cores = threads().0;
     let concurrency = config.number("server.concurrency").and_then(|count| usize::try_from(count).ok());
     let tls = match (config.text("server.tls_certificate"), config.text("server.tls_key")) {
-        (Some(certificate), Some(key)) => {
-            Some(TlsIdentity { certificates_pem: read(session, Path::new(certificate))?, key_pem: read(session, Path::new(key))? })
-        }
+        (Some(certificate), Some(key)) => Some(TlsIdentity {
+            certificates_pem: api_key::read(&*session.world.fs, Path::new(certificate))?,
+            key_pem: api_key::read(&*session.world.fs, Path::new(key))?,
+        }),
         _ => None,
     };
     Ok(ServeOptions { workers: cores, concurrency_max: concurrency.unwrap_or(4 * cores), tls, ..ServeOptions::default() })
 }
 
-/// Gives a key: what a variable says, or the first line of a file.
-fn key(session: &Session<'_>, variable: &str, file: Option<&str>) -> Result<Option<String>, Failure> {
-    let (key, place) = match (process::env(variable), file) {
-        (Some(key), _) => (key, variable),
-        (None, Some(path)) => return first_line(session, path).map(Some),
-        (None, None) => return Ok(None),
-    };
-    not_empty(key, place).map(Some)
-}
-
 fn collection_key(session: &Session<'_>, entry: &KeyEntry) -> Result<CollectionKey, Failure> {
-    let key = first_line(session, &entry.file)?;
+    let key = api_key::first_line(&*session.world.fs, &entry.file)?;
     Ok(CollectionKey { collection: entry.collection.clone(), key, read_only: entry.read_only })
-}
-
-fn first_line(session: &Session<'_>, path: &str) -> Result<String, Failure> {
-    let text = String::from_utf8(read(session, Path::new(path))?);
-    let text = text.map_err(|_| usage("the file of an api key is not text").with_file(Path::new(path)))?;
-    not_empty(text.lines().next().unwrap_or_default().trim().to_owned(), path)
-}
-
-fn not_empty(key: String, place: &str) -> Result<String, Failure> {
-    if key.is_empty() { Err(usage(format!("the api key of {place} is empty"))) } else { Ok(key) }
-}
-
-fn read(session: &Session<'_>, path: &Path) -> Result<Vec<u8>, Failure> {
-    let fs = &*session.world.fs;
-    let len = fs.metadata(path)?.map_or(0, |metadata| metadata.len);
-    if len > FILE_LEN_MAX {
-        let too_long = Failure::new(ErrorKind::InvalidInput, format!("{} is too long", path.display()));
-        return Err(too_long.with_expected(format!("at most {FILE_LEN_MAX} bytes"), len));
-    }
-    Ok(platform::fs::read_file(fs, path)?)
 }
