@@ -6,4 +6,4 @@ mod plan;
 
 pub use judge::{Goal, Goals, Judged, Judgement, VERIFIED_AGE, judge};
 pub use observe::{Prediction, Proof, Standing, observe};
-pub use plan::{Deployment, plan};
+pub use plan::{ByItself, Deployment, GoalsOf, plan};

@@ -56,6 +56,8 @@ fn what_the_file_schedules_runs_as_jobs_with_retention_and_is_changed_in_the_fil
     for kind in ["backup", "prune", "drill"] {
         assert!(jobs.iter().any(|job| job["kind"] == kind && job["state"] == "done"), "{kind} in {jobs:?}");
     }
+    let plan = place.ok("dr plan");
+    assert!(plan.contains("| backup-docs | backup of docs |") && plan.contains("| drill-docs | drill of docs |"), "{plan}");
     for line in ["schedules delete backup-docs", "schedules set docs --destination elsewhere --every 1d"] {
         let refused = place.run(line);
         assert_eq!(refused.status.code(), Some(4), "{line}: {}", text(&refused.stderr));

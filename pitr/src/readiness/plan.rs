@@ -19,8 +19,42 @@ pub struct Deployment<'a> {
     pub unprotected: &'a [String],
     /// Second names, with what they mean.
     pub aliases: &'a [(String, String)],
+    /// What a server does by itself.
+    pub schedules: &'a [ByItself],
+    /// What archives have to reach.
+    pub goals: &'a [GoalsOf],
     /// What was exercised.
     pub history: &'a History,
+}
+
+/// What a server does by itself, again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByItself {
+    /// What the schedule is called.
+    pub name: String,
+    /// What it does: `backup`, `drill`.
+    pub kind: &'static str,
+    /// The collection.
+    pub collection: String,
+    /// Where backups go, or where a drill restores from.
+    pub location: String,
+    /// When, in words.
+    pub when: String,
+    /// When it last ended as it should.
+    pub last_success: Option<u64>,
+}
+
+/// What the archive of a collection has to reach, in microseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoalsOf {
+    /// The collection.
+    pub collection: String,
+    /// How much may be lost.
+    pub rpo: Option<u64>,
+    /// How long a restore may take.
+    pub rto: Option<u64>,
+    /// How far back every moment can be restored.
+    pub window: Option<u64>,
 }
 
 /// Writes the runbook as Markdown.
@@ -33,6 +67,7 @@ pub fn plan(deployment: &Deployment<'_>) -> String {
     );
     page += "what is filled in by hand stands in the last part: copy it over.\n";
     overview(&mut page, deployment);
+    by_itself(&mut page, deployment);
     for standing in deployment.archived {
         cases(&mut page, deployment, standing);
     }
@@ -61,6 +96,30 @@ fn overview(page: &mut String, deployment: &Deployment<'_>) {
     }
     for (alias, name) in deployment.aliases {
         *page += &format!("\nAlias `{}` means `{}`.\n", code(alias), code(name));
+    }
+}
+
+/// Writes what has to be reached, and what happens without anybody.
+fn by_itself(page: &mut String, deployment: &Deployment<'_>) {
+    let seconds = |goal: Option<u64>| goal.map_or("no goal".to_owned(), |micros| format!("{} s", micros / 1_000_000));
+    if !deployment.goals.is_empty() {
+        *page += "\n## Goals\n\n| collection | may be lost | a restore may take | every moment since |\n| --- | --- | --- | --- |\n";
+    }
+    for goals in deployment.goals {
+        let (rpo, rto, window) = (seconds(goals.rpo), seconds(goals.rto), seconds(goals.window));
+        *page += &format!("| {} | {rpo} | {rto} | {window} |\n", cell(&goals.collection));
+    }
+    *page += "\n## What runs by itself\n\n";
+    if deployment.schedules.is_empty() {
+        *page += "No backup and no drill is scheduled: `vectra schedules set` and `vectra drill schedule` do that for a server.\n";
+        return;
+    }
+    *page += "While `vectra serve` runs; `vectra schedules list` says how the last runs ended.\n\n";
+    *page += "| schedule | what | where | when | last success |\n| --- | --- | --- | --- | --- |\n";
+    for schedule in deployment.schedules {
+        let (name, collection, location) = (cell(&schedule.name), cell(&schedule.collection), cell(&schedule.location));
+        let last = schedule.last_success.map_or("never".to_owned(), format);
+        *page += &format!("| {name} | {} of {collection} | {location} | {} | {last} |\n", schedule.kind, cell(&schedule.when));
     }
 }
 
@@ -226,6 +285,15 @@ mod tests {
             archived: &archived,
             unprotected: &["scratch".to_owned()],
             aliases: &[("live".to_owned(), "products".to_owned())],
+            schedules: &[ByItself {
+                name: "nightly".to_owned(),
+                kind: "backup",
+                collection: "products".to_owned(),
+                location: "/backups|x".to_owned(),
+                when: "every 1d".to_owned(),
+                last_success: None,
+            }],
+            goals: &[GoalsOf { collection: "products".to_owned(), rpo: Some(60_000_000), rto: None, window: Some(604_800_000_000) }],
             history: &History::default(),
         };
         let page = plan(&deployment);
@@ -238,6 +306,9 @@ mod tests {
             "**`scratch` is not archived**",
             "Alias `live` means `products`.",
             "unknown: no drill was timed",
+            "| products | 60 s | no goal | 604800 s |\n",
+            "| nightly | backup of products | /backups",
+            "| every 1d | never |\n",
             "### Contacts",
             "### Escalation",
             "### Communication protocol",
@@ -251,7 +322,10 @@ mod tests {
 
     #[test]
     fn a_deployment_without_an_archive_is_told_so() {
-        let deployment = Deployment { data_dir: "/d", now: 0, archived: &[], unprotected: &[], aliases: &[], history: &History::default() };
-        assert!(plan(&deployment).contains("Nothing is archived"));
+        let history = &History::default();
+        let (data_dir, archived, unprotected) = ("/d", &[], &[]);
+        let deployment = Deployment { data_dir, now: 0, archived, unprotected, aliases: &[], schedules: &[], goals: &[], history };
+        let page = plan(&deployment);
+        assert!(page.contains("Nothing is archived") && page.contains("No backup and no drill is scheduled"), "{page}");
     }
 }

@@ -186,7 +186,7 @@ impl Commands for Noting {
         assert_ne!(line.words[2], "broken", "a defect");
         self.count(kind, 1);
         // Long enough for another to come in between, if it may.
-        (0..2_000).for_each(|_| std::thread::yield_now());
+        (0..20).for_each(|_| std::thread::yield_now());
         self.count(kind, -1);
         self.lines.lock().push(format!("{kind}: {}", line.words.join(" ")));
         let fails = self.failing.is_some_and(|word| line.words[0] == word);
