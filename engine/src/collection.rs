@@ -49,6 +49,7 @@ use crate::ids::Incarnation;
 use crate::log::LogWriter;
 use crate::manifest::store::{CollectionDir, Pin};
 use crate::reserve::Reserve;
+use crate::timings::Timings;
 use write::Pending;
 
 /// Rows after which a tail is sealed into a flat segment.
@@ -80,6 +81,8 @@ pub struct Collection {
     archiving: outgoing::Archiving,
     /// What is alive in the log, and which of its files are on their way out.
     cleaning: cleaning::CleaningState,
+    /// How long syncs and builds took.
+    timings: Timings,
     /// The right to write, where a database gave it.
     _handle: Option<Arc<crate::database::Handle>>,
 }
@@ -116,6 +119,12 @@ impl Collection {
     #[must_use]
     pub fn version(&self) -> Arc<Version> {
         self.current.load_full()
+    }
+
+    /// Gives how long its syncs and builds took since it was opened.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     fn writer(&self) -> Result<&Mutex<Writer>> {

@@ -20,6 +20,7 @@ pub mod segment;
 pub mod tail;
 #[cfg(test)]
 mod testing;
+pub mod timings;
 
 pub use batch::{Batch, Point};
 pub use collection::Collection;

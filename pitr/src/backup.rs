@@ -6,6 +6,7 @@ pub mod held;
 pub mod identity;
 pub mod look;
 pub mod marker;
+pub mod noted;
 pub mod plan;
 pub(crate) mod send;
 mod surroundings;

@@ -3,7 +3,9 @@
 mod judge;
 mod observe;
 mod plan;
+mod window;
 
 pub use judge::{Goal, Goals, Judged, Judgement, VERIFIED_AGE, judge};
 pub use observe::{Prediction, Proof, Standing, observe};
 pub use plan::{ByItself, Deployment, GoalsOf, plan};
+pub use window::recovery_windows;

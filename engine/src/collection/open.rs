@@ -32,6 +32,7 @@ use crate::schema::Schema;
 use crate::segment::Segment;
 use crate::segment::deletes::Deletes;
 use crate::tail::Tail;
+use crate::timings::Timings;
 
 /// How a collection is opened.
 #[derive(Debug, Clone, Default)]
@@ -298,8 +299,23 @@ impl Collection {
             lazy: LazyState::new(lazy),
             archiving: super::outgoing::Archiving::default(),
             cleaning: CleaningState::new(options.cleaning, options.is_archived),
+            timings: Timings::default(),
             _handle: options.handle,
         }
+    }
+
+    /// Gives the bytes of log that an opening reads again, by the lengths of its files.
+    ///
+    /// # Errors
+    /// `Corrupt` when the names of the files contradict each other, `Io`.
+    pub fn replay_bytes(world: &World, root: &Path) -> Result<u64> {
+        let dir = CollectionDir::new(root.to_path_buf());
+        let covered = store::current_name(&*world.fs, &dir)?.map_or(0, |name| name.covered_lsn);
+        let mut bytes = 0;
+        for name in log_file::list(&*world.fs, &dir.log())?.iter().filter(|name| name.start >= covered) {
+            bytes += world.fs.metadata(&name.path(&dir.log()))?.map_or(0, |found| found.len);
+        }
+        Ok(bytes)
     }
 
     /// Says whether the last writer of a collection's log closed it.

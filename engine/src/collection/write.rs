@@ -129,13 +129,24 @@ impl Collection {
             }
         }
         let synced = match &mut writer.log {
-            Some(log) if !self.world.known_bad.ack_before_sync => log.sync(),
+            Some(log) if !self.world.known_bad.ack_before_sync => self.sync(log),
             _ => Ok(()),
         };
         let result = synced.and_then(|()| self.apply_and_publish(writer, &appended));
         for done in appended {
             *done.answer.lock() = Some(result.clone().map(|()| done.ack));
         }
+    }
+
+    /// Makes what was appended durable, and counts how long that took.
+    fn sync(&self, log: &mut LogWriter) -> Result<()> {
+        if log.durable() == log.end() {
+            return log.sync();
+        }
+        let began = self.world.clock.monotonic_micros();
+        let synced = log.sync();
+        self.timings.syncs.count(self.world.clock.monotonic_micros().saturating_sub(began));
+        synced
     }
 
     fn append(&self, writer: &mut Writer, prepared: Prepared) -> Result<Appended> {

@@ -14,6 +14,7 @@ use super::format::{BackupType, BaseRef, ByteCounts, IndexDescription, ManifestE
 use super::held::{Candidates, read_snapshot};
 use super::identity::put_identity;
 use super::marker::Marker;
+use super::noted;
 use super::plan::{Plan, objects_of, plan};
 use super::send::Sender;
 use super::surroundings::Surroundings;
@@ -117,7 +118,12 @@ pub fn backup(
     let file = describe(&archive, &pinned, Sent { log, objects, manifest, bytes, answers }, &around, &plan)?;
     publish(&archive, &file)?;
     marker.end(&archive);
-    Ok(report(&file, &around, world.clock.monotonic_micros() - began))
+    let mut report = report(&file, &around, world.clock.monotonic_micros() - began);
+    if let Err(error) = noted::note(world, database.dir(), &report, around.chain_length()) {
+        // Who has no right to write there may make a backup all the same.
+        report.warnings.push(format!("that it was made could not be noted in the data directory: {error}"));
+    }
+    Ok(report)
 }
 
 /// Takes the id asked for, or draws one that is free.

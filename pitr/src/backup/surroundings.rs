@@ -106,6 +106,19 @@ impl Surroundings {
         }
     }
 
+    /// Counts the backups that the new one rests on, itself included, as far as the descriptions that were read tell.
+    pub fn chain_length(&self) -> u64 {
+        let known = || self.own.good.iter().chain(&self.bases).map(|held| &held.file);
+        let (mut length, mut next, most) = (1, self.base.as_ref(), known().count());
+        while let Some(base) = next {
+            let found = known().find(|file| file.archive == base.archive && file.snapshot_id == base.snapshot_id);
+            length += 1;
+            // A circle is nothing that was written here; it ends all the same.
+            next = found.and_then(|file| file.base.as_ref()).filter(|_| length <= most as u64);
+        }
+        length
+    }
+
     /// Shows everything to the plan.
     pub fn held(&self) -> Held<'_> {
         let own = HeldArchive { archive: self.destination.id, listing: &self.listing, parent: None, only: None };

@@ -23,7 +23,7 @@ pub enum Entry {
     Drill(Box<DrillReport>),
     /// People who went through a scenario.
     Tabletop(TabletopReport),
-    /// A verification that found nothing wrong.
+    /// A verification.
     Verified(VerifiedNote),
 }
 
@@ -96,7 +96,7 @@ impl History {
         })
     }
 
-    /// Lists the verifications that found nothing wrong, newest first.
+    /// Lists the verifications, those that found something wrong too, newest first.
     pub fn verified(&self) -> impl Iterator<Item = &VerifiedNote> {
         self.entries.iter().filter_map(|entry| if let Entry::Verified(note) = entry { Some(note) } else { None })
     }

@@ -80,7 +80,7 @@ fn newest_proof(name: &str, history: &History) -> Option<Proof> {
     let drills = history.drills().filter(|drill| drill.collection == name);
     let of_drill =
         |drill: &DrillReport| Some(Proof { by: "drill", id: drill.id.clone(), at: drill.finished, until: drill.proven_until()? });
-    let notes = history.verified().flat_map(|note| note.states.iter().map(move |state| (note, state)));
+    let notes = history.verified().filter(|note| note.ok).flat_map(|note| note.states.iter().map(move |state| (note, state)));
     let of_note = |(note, state): (&VerifiedNote, &VerifiedState)| {
         (state.collection == name).then(|| Proof { by: "verify", id: note.id.clone(), at: note.started, until: state.until })
     };

@@ -44,6 +44,8 @@ pub struct Windows {
     pub continuous: Option<Window>,
     /// Of each backup, from its last operation to the moment when it was pinned; and what was archived before a gap.
     pub backups: Vec<Window>,
+    /// Gaps in what was archived continuously.
+    pub gaps: u64,
 }
 
 impl Windows {
@@ -79,9 +81,9 @@ pub fn windows(archive: &Archive, library: &mut Library, lives: &Lives, resolved
     let history = &resolved.history;
     let until = resolved.until.map_or(CommitTime::MAX, |until| until.saturating_sub(1));
     let cut = |window: Window| (window.from <= until).then_some(Window { to: window.to.min(until), ..window });
-    let mut found = continuous(archive, library, lives, resolved, others)?;
+    let (mut found, gaps) = continuous(archive, library, lives, resolved, others)?;
     let newest = found.pop();
-    let mut windows = Windows { continuous: newest.and_then(cut), backups: found.into_iter().filter_map(cut).collect() };
+    let mut windows = Windows { continuous: newest.and_then(cut), backups: found.into_iter().filter_map(cut).collect(), gaps };
     for held in &lives.snapshots.good {
         let file = &held.file;
         if common_lsn(&file.ancestry, &history.spans) < file.position.lsn {
@@ -97,25 +99,27 @@ pub fn windows(archive: &Archive, library: &mut Library, lives: &Lives, resolved
     Ok(windows)
 }
 
-/// Gives the windows of what was archived continuously, the newest last: one, unless a log was cleaned while nobody archived it.
+/// Gives the windows of what was archived continuously, the newest last: one, unless a log was cleaned while nobody archived it; and how many
+/// gaps end one.
 fn continuous(
     archive: &Archive,
     library: &mut Library,
     lives: &Lives,
     resolved: &Resolved,
     others: &Candidates<'_>,
-) -> Result<Vec<Window>> {
-    let mut windows = Vec::new();
-    let Some((_, listing)) = library.get(archive.id) else { return Ok(windows) };
+) -> Result<(Vec<Window>, u64)> {
+    let (mut windows, mut gaps) = (Vec::new(), 0);
+    let Some((_, listing)) = library.get(archive.id) else { return Ok((windows, gaps)) };
     let (history, listing) = (&resolved.history, listing.clone());
-    let Some(last) = last_continuous(lives, history) else { return Ok(windows) };
+    let Some(last) = last_continuous(lives, history) else { return Ok((windows, gaps)) };
     let candidates = base_candidates(&listing, &lives.snapshots.good, history);
     let mut candidates = &candidates[..];
     let held = [Held { archive, listing: &listing }];
     let newest_before = |end: Lsn| Ok::<_, Error>(last_operation(&held, history, end)?.map_or(0, |operation| operation.commit_time));
-    let Some((mut first, mut begin)) = earliest(archive, library, candidates, history, others)? else { return Ok(windows) };
+    let Some((mut first, mut begin)) = earliest(archive, library, candidates, history, others)? else { return Ok((windows, gaps)) };
     let (mut end, mut is_open) = archived_from(&listing, history, last, begin);
     while !is_open {
+        gaps += 1;
         // What cleaning removed while nobody archived is in no archive: a state behind it that needs none of it begins anew.
         candidates = &candidates[candidates.partition_point(|base| base.name.covered_lsn <= end)..];
         let Some(next) = earliest(archive, library, candidates, history, others)? else { break };
@@ -131,7 +135,7 @@ fn continuous(
     let to = newest.max(closed);
     windows.extend((from <= to).then_some(Window { from, to }));
     windows.retain(|window| window.from <= window.to);
-    Ok(windows)
+    Ok((windows, gaps))
 }
 
 /// Gives the position up to which a history's log is there without a hole from a position on, and whether it goes on from there: nothing lies behind.

@@ -62,6 +62,9 @@ fn line(entry: &Entry) -> String {
             let people = if report.participants.is_empty() { "nobody named".to_owned() } else { report.participants.join(", ") };
             format!("{}  {}  exercise {}: {people}", report.id, format_time(report.started), report.scenario)
         }
-        Entry::Verified(note) => format!("{}  {}  verified {}", note.id, format_time(note.started), note.source),
+        Entry::Verified(note) => {
+            let found = if note.ok { "verified" } else { "NOT sound:" };
+            format!("{}  {}  {found} {}", note.id, format_time(note.started), note.source)
+        }
     }
 }

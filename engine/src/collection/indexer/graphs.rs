@@ -108,10 +108,12 @@ impl Collection {
             }
             next = next.without_index(part as u32);
             if wants_graph_of(&next, schema, part) {
+                let began = self.world.clock.monotonic_micros();
                 let built = match schema.vector(part).index.kind {
                     IndexKind::Ivf => self.build_measured_lists(&next, part, building)?,
                     IndexKind::Hnsw | IndexKind::Flat => self.build_measured(&next, part, building)?,
                 };
+                self.timings.builds.count(self.world.clock.monotonic_micros().saturating_sub(began));
                 self.store_objects(&[built.object])?;
                 next = built.segment;
             }

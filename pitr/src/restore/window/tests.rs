@@ -9,7 +9,7 @@ use engine::ids::Timeline;
 const T: Timeline = Timeline([1; 16]);
 
 fn two() -> Windows {
-    Windows { continuous: Some(Window { from: 100, to: 200 }), backups: vec![Window { from: 300, to: 310 }] }
+    Windows { continuous: Some(Window { from: 100, to: 200 }), backups: vec![Window { from: 300, to: 310 }], gaps: 0 }
 }
 
 #[test]
