@@ -35,6 +35,7 @@ mod ingest;
 mod jobs;
 mod lazy;
 mod list;
+mod logging;
 mod optimize;
 mod point_json;
 mod points;

@@ -10,6 +10,8 @@ pub mod digest;
 pub mod fs;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod memory;
 pub mod object_store;
 pub mod process;

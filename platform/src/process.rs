@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::fs::{OsFileSystem, read_file};
+use crate::fs::{FileSystem, OsFileSystem, read_file};
 
 /// Returns the id of this process.
 #[must_use]
@@ -196,6 +196,33 @@ pub fn resident_bytes() -> Option<u64> {
     status_bytes("VmRSS:")
 }
 
+/// Returns the size of all addresses that this process uses, in bytes, most of them of mapped files; `None` where the system does not tell.
+#[must_use]
+pub fn virtual_bytes() -> Option<u64> {
+    status_bytes("VmSize:")
+}
+
+/// Returns how many threads this process has; `None` where the system does not tell.
+#[must_use]
+pub fn threads() -> Option<u64> {
+    let status = read_file(&OsFileSystem::new(), Path::new("/proc/self/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
+/// Returns how many files and sockets this process has open; `None` where the system does not tell.
+#[must_use]
+pub fn open_files() -> Option<u64> {
+    let open = OsFileSystem::new().list(Path::new("/proc/self/fd")).ok()?;
+    Some(open.len() as u64)
+}
+
+/// Returns how many files and sockets this process may have open; `None` where there is no limit.
+#[must_use]
+pub fn open_files_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 fn status_bytes(field: &str) -> Option<u64> {
     let status = read_file(&OsFileSystem::new(), Path::new("/proc/self/status")).ok()?;
     field_in(&String::from_utf8_lossy(&status), field)
@@ -271,7 +298,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn this_process_has_memory_a_home_and_a_directory() {
         let (peak, now) = (peak_memory_bytes().unwrap(), resident_bytes().unwrap());
-        assert!(peak >= 4096 && now >= 4096);
+        assert!(peak >= 4096 && now >= 4096 && virtual_bytes().unwrap() >= now);
+        assert!(threads().unwrap() >= 1);
+        assert!(open_files().unwrap() >= 3 && open_files_max().is_none_or(|most| most >= open_files().unwrap()));
         assert!(home_directory().is_some() && current_dir().is_some());
         assert!(pid() > 0);
         assert_eq!(env("VECTRA_THIS_IS_NOT_SET"), None);

@@ -14,8 +14,10 @@ use engine::{Collection, Database, Error, Incarnation, Result, Schema};
 use index::Kernels;
 use parking_lot::Mutex;
 use pitr::archiver::PassReport;
+use platform::object_store::ObjectStore;
 
 use crate::api::commands::Commander;
+use crate::metrics::Figures;
 
 mod aliases;
 mod archiving;
@@ -23,7 +25,10 @@ mod broken;
 mod goals;
 pub mod jobs;
 mod lives;
+mod opening;
+mod passes;
 pub mod schedules;
+mod searches;
 mod served;
 mod sources;
 mod upkeep;
@@ -36,7 +41,10 @@ pub use broken::WhenBroken;
 pub use goals::{Goals, read_goals};
 use jobs::Jobs;
 use lives::Lives;
+pub use opening::Opening;
+pub(crate) use passes::Passes;
 use schedules::{ScheduleEntry, Schedules, Tell};
+pub use searches::{SearchOp, Searches};
 pub use served::Served;
 pub use sources::Sources;
 use upkeep::Upkeep;
@@ -68,6 +76,9 @@ pub struct Host {
     goals: ArcSwap<BTreeMap<String, Goals>>,
     schedules: Arc<Schedules>,
     sources: ArcSwap<Sources>,
+    figures: Figures,
+    /// When it began, by the wall clock.
+    started: u64,
 }
 
 impl Drop for Host {
@@ -82,7 +93,15 @@ impl Host {
     ///
     /// # Errors
     /// Those of opening a collection.
-    pub fn start(mut database: Database, options: HostOptions) -> Result<Arc<Self>> {
+    pub fn start(database: Database, options: HostOptions) -> Result<Arc<Self>> {
+        Self::start_watched(database, options, &Opening::default())
+    }
+
+    /// Starts as [`Host::start`] does, and says how far it is.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub fn start_watched(mut database: Database, options: HostOptions, opening: &Opening) -> Result<Arc<Self>> {
         let jobs = Jobs::open(database.world(), database.dir())?;
         let schedules = Schedules::open(database.world(), database.dir())?;
         let lives = Lives::of(database.state());
@@ -98,13 +117,27 @@ impl Host {
             goals: ArcSwap::default(),
             schedules,
             sources: ArcSwap::default(),
+            figures: Figures::default(),
+            started: database.world().clock.wall_micros(),
             database,
         });
-        for name in host.names().collections.keys() {
-            host.served(name)?;
-        }
+        host.open_all(opening)?;
         host.archiving.follow(&host);
         Ok(host)
+    }
+
+    /// Opens every collection.
+    fn open_all(&self, opening: &Opening) -> Result<()> {
+        let (names, world) = (self.names(), self.database.world());
+        // What cannot be told beforehand is found again, and reported, by the opening.
+        let size = |life: Incarnation| Collection::replay_bytes(world, &self.database.collection_dir(life)).unwrap_or(0);
+        let sizes: Vec<u64> = names.collections.values().map(|life| size(life.incarnation)).collect();
+        opening.begin(&sizes);
+        for (name, size) in names.collections.keys().zip(sizes) {
+            self.served(name)?;
+            opening.opened(size);
+        }
+        Ok(())
     }
 
     /// Gives the database.
@@ -189,6 +222,39 @@ impl Host {
             self.upkeep.add(&served);
             Ok(served)
         })
+    }
+
+    /// Lists the open collections that have a name now.
+    pub(crate) fn all_served(&self) -> Vec<Arc<Served>> {
+        self.lives.open()
+    }
+
+    /// Gives what was looked at in the background.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Looks now at what is otherwise looked at in the background, a minute after somebody asked for metrics.
+    pub fn look_now(self: &Arc<Self>) {
+        self.figures.look_now(self);
+    }
+
+    /// Gives when the server began, by the wall clock.
+    pub(crate) fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// Lists the archives with the passes to each since the server began.
+    pub(crate) fn passes(&self) -> Vec<(String, Arc<Passes>)> {
+        self.archiving.passes()
+    }
+
+    /// Reaches the store of an archive.
+    ///
+    /// # Errors
+    /// `Unreachable`, and those of the location.
+    pub(crate) fn store(&self, url: &str) -> Result<Arc<dyn ObjectStore>> {
+        self.archiving.store(url)
     }
 
     /// Fetches an end that a log lost and its archive has, before the log is opened to be written (rule S19).
@@ -298,6 +364,7 @@ impl Host {
     pub fn stop(&self) -> Result<()> {
         self.schedules.stop();
         self.upkeep.stop();
+        self.figures.stop();
         let archived = self.archiving.stop(self);
         self.database.exclusively(|database| {
             let mut first: Option<Error> = archived.err();

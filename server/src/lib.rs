@@ -5,9 +5,12 @@
 
 mod api;
 mod host;
+mod location;
+pub mod logs;
+mod metrics;
 
 pub use api::commands;
 pub use api::{Api, ApiOptions, CollectionKey, Keys};
 pub use host::jobs;
 pub use host::schedules;
-pub use host::{Goals, Host, HostOptions, Served, Sources, Stores, WhenBroken, read_goals};
+pub use host::{Goals, Host, HostOptions, Opening, SearchOp, Searches, Served, Sources, Stores, WhenBroken, read_goals};

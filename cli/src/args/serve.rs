@@ -17,6 +17,10 @@ lists them all, \"vectra config show --origin\" says what holds here and why.
 Keys: VECTRA_API_KEY or VECTRA_API_KEY_FILE (may do everything), VECTRA_READ_ONLY_API_KEY or
 VECTRA_READ_ONLY_API_KEY_FILE (may read). Without any, everybody who reaches the address may do everything.
 
+Log on stderr: VECTRA_LOG is a level (off, error, warn, info, debug), or levels of its parts, as in
+\"warn,http=debug\" (server, http, archive, upkeep, jobs, schedule); VECTRA_LOG_FORMAT is text or json.
+
+/livez, /healthz and / answer at once; /readyz is 503 with how far it is until collections are open, other calls too.
 SIGTERM and SIGINT end it: requests that began are answered, then the database is closed.
 
 Exit codes: 0 ended as asked, 2 usage, 4 another process has the database, 5 corrupt, 7 cannot listen";

@@ -7,7 +7,7 @@ use crate::time::{format_time, micros};
 use engine::ErrorKind;
 use engine::database::served_at;
 use serde_json::json;
-use server::jobs::{JobRecord, JobState, read_jobs};
+use server::jobs::{JobRecord, read_jobs};
 use std::time::Duration;
 
 /// Between two looks at a job that is waited for.
@@ -46,16 +46,7 @@ fn show(session: &Session<'_>, job: &JobRecord) -> Result<(), Failure> {
     }
     let why = job.error.as_ref().and_then(|error| error["error"]["message"].as_str());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    session.out.row(&format!("{} {} {}, began {}{why}", job.job, job.kind, word(job.state), format_time(job.began)))
-}
-
-fn word(state: JobState) -> &'static str {
-    match state {
-        JobState::Running => "running",
-        JobState::Done => "done",
-        JobState::Failed => "failed",
-        JobState::Cancelled => "cancelled",
-    }
+    session.out.row(&format!("{} {} {}, began {}{why}", job.job, job.kind, job.state.word(), format_time(job.began)))
 }
 
 /// Ends as the job did.
@@ -103,7 +94,7 @@ fn cancel(session: &Session<'_>, id: &str) -> Result<(), Failure> {
     let job = find(session, id)?;
     let is_told = session.hosted().is_some_and(|host| host.jobs().cancel(id));
     if !is_told {
-        return Err(Failure::new(ErrorKind::Conflict, format!("job {id} has ended: it is {}", word(job.state))));
+        return Err(Failure::new(ErrorKind::Conflict, format!("job {id} has ended: it is {}", job.state.word())));
     }
     if session.out.is_json() {
         return session.out.result_json(&json!({"job": id, "told": true}));

@@ -1,6 +1,7 @@
 //! `vectra serve`: the database over HTTP, until somebody ends it.
 
 use super::destination::Location;
+use super::logging;
 use super::session::Session;
 use super::settle::threads;
 use crate::api_key;
@@ -13,6 +14,7 @@ use engine::{Database, ErrorKind};
 use platform::http::{self, ServeOptions, TlsIdentity};
 use platform::process;
 use server::commands::Commander;
+use server::logs;
 use server::schedules::Tell;
 use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, WhenBroken};
 use std::path::Path;
@@ -25,6 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(), Failure> {
     let config = super::config::load(globals, out, args)?;
+    logging::start(&config)?;
     let session = &Session::at(config.data_dir(), globals, out)?;
     let keys = Keys {
         admin: api_key::find(&*session.world.fs, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
@@ -36,20 +39,23 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
     let database = session.open_to_serve()?;
     let cores = threads().0;
     let stores = stores(session, &database);
-    let host = Host::start(
+    let commander = Commander(Some(Arc::new(InServer)));
+    let api_options = ApiOptions { keys, commander: commander.clone(), ..ApiOptions::default() };
+    let body_max = config.number("server.max_request_mib").map_or(api_options.body_max, |mib| mib << 20);
+    let api = Arc::new(Api::opening(&session.world, ApiOptions { body_max, ..api_options }));
+    let served = http::serve(config.text("server.listen").unwrap_or_default(), options, api.clone())
+        .map_err(|error| Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("choose another address with --listen"))?;
+    // Whoever watches is told from here on how far the collections are.
+    let began = session.world.clock.monotonic_micros();
+    let host = Host::start_watched(
         database,
         HostOptions { kernels: session.kernels, build_threads: cores.div_ceil(2), stores, when_broken: WhenBroken::new(process::end) },
+        api.progress(),
     )?;
     host.set_goals(config.goals())?;
     host.set_sources(config.sources());
-    let commander = Commander(Some(Arc::new(InServer)));
-    run_schedules(session, globals, &config, &host, &commander)?;
-    let api_options = ApiOptions { keys, commander, ..ApiOptions::default() };
-    let body_max = config.number("server.max_request_mib").map_or(api_options.body_max, |mib| mib << 20);
-    let api = Api::new(host.clone(), ApiOptions { body_max, ..api_options });
-    let listen = config.text("server.listen").unwrap_or_default();
-    let served = http::serve(listen, options, Arc::new(api))
-        .map_err(|error| Failure::new(ErrorKind::Unreachable, error.to_string()).with_hint("choose another address with --listen"))?;
+    run_schedules(session, &config, &host, commander)?;
+    api.ready(host.clone());
     let address = served.local_address();
     if is_open && !address.ip().is_loopback() {
         session.out.warn("no api key is set, and the address is not this machine's alone: whoever reaches it may do everything");
@@ -58,9 +64,11 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
     let url = format!("{scheme}://{address}");
     host.database().announce(&url)?;
     session.out.announce(&format!("listening on {url}"));
+    logs::ready(&url, host.names().collections.len(), session.world.clock.monotonic_micros().saturating_sub(began));
     let ended = process::wait_for_termination(None);
     ended.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot wait for signals: {error}")))?;
     let broken = host.broken();
+    logs::ending(broken.as_ref());
     if broken.is_none() {
         session.out.note("ending: requests that began are answered");
     }
@@ -68,6 +76,7 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
         session.out.warn("requests took longer than 30 s to end, and were given up");
     }
     let stopped = host.stop();
+    logs::ended(stopped.as_ref().err());
     match broken {
         Some(cause) => Err(Failure::from(cause)),
         None => stopped,
@@ -81,16 +90,8 @@ fn stores(session: &Session<'_>, database: &Database) -> Stores {
 }
 
 /// Begins the schedules of the file, and those that commands set up. What they have to say is said where notes go.
-fn run_schedules(
-    session: &Session<'_>,
-    globals: &Globals,
-    config: &Config,
-    host: &Arc<Host>,
-    commander: &Commander,
-) -> Result<(), Failure> {
-    let out = Output::real(globals.json, globals.quiet, session.out.clock().clone());
-    let tell = Tell::new(move |text| out.warn(text));
-    for name in host.run_schedules(config.schedules()?, commander.clone(), tell)? {
+fn run_schedules(session: &Session<'_>, config: &Config, host: &Arc<Host>, commander: Commander) -> Result<(), Failure> {
+    for name in host.run_schedules(config.schedules()?, commander, Tell::new(logs::schedule))? {
         session.out.warn(&format!("schedule \"{name}\" was set up by a command, and is now what the configuration file says"));
     }
     Ok(())

@@ -37,6 +37,8 @@ pub enum Kind {
     Share,
     /// True or false.
     Truth,
+    /// Which lines of the log are written.
+    Lines,
 }
 
 impl fmt::Display for Kind {
@@ -58,6 +60,7 @@ impl fmt::Display for Kind {
             Kind::DrillTime => "random, latest, or a moment such as now-1h",
             Kind::Share => "a share above 0, at most 1",
             Kind::Truth => "true or false",
+            Kind::Lines => "off, error, warn, info or debug, or levels of parts such as warn,http=debug",
         };
         f.write_str(text)
     }
@@ -112,7 +115,7 @@ const fn variable(key: &'static str, kind: Kind, variable: &'static str, default
 pub const DATA_DIR: &str = "data_dir";
 
 /// Every key that stands once.
-pub const SETTINGS: [Known; 9] = [
+pub const SETTINGS: [Known; 11] = [
     everywhere(DATA_DIR, Kind::Directory, ["VECTRA_DATA_DIR", "--data-dir"], Some("~/.local/share/vectra"), "the database"),
     everywhere(
         "server.listen",
@@ -143,6 +146,8 @@ pub const SETTINGS: [Known; 9] = [
         None,
         "requests that are worked on at once, others wait; 4 a core when it is not set",
     ),
+    variable("server.log", Kind::Lines, "VECTRA_LOG", Some("info"), "which lines are written to stderr, by level and part"),
+    variable("server.log_format", Kind::Word(&["text", "json"]), "VECTRA_LOG_FORMAT", Some("text"), "how those lines look"),
     variable("keys.admin_file", Kind::File, "VECTRA_API_KEY_FILE", None, "the file whose first line is the key that may do everything"),
     variable(
         "keys.read_only_file",

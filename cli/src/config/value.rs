@@ -126,6 +126,7 @@ fn is_text_of(kind: Kind, text: &str) -> Result<bool, Wrong> {
         Kind::Every => of(Schedule::every(text).map(drop)),
         Kind::Cron => of(Schedule::cron(text, None).map(drop)),
         Kind::Zone => of(Zone::parse(text).map(drop)),
+        Kind::Lines => Ok(text.parse::<platform::log::Filter>().is_ok()),
         Kind::Length => Ok(parse_length(text).is_some()),
         Kind::DrillTime => Ok(matches!(text, "random" | "latest") || parse_moment(text).is_ok()),
         _ => Ok(!text.is_empty()),

@@ -4,7 +4,7 @@ use engine::{Error, Result};
 use platform::http::{Head, Method};
 
 use super::answer::Outcome;
-use super::{Call, aliases, collections, indexes, points, query_string};
+use super::{Call, aliases, collections, indexes, is_reading, observed, points, query_string};
 
 /// Splits a path into its decoded segments; a slash in a name comes percent-encoded.
 ///
@@ -22,6 +22,7 @@ pub(super) fn answer(method: &Method, segments: &[&str], call: &Call<'_>) -> Opt
             _ => None,
         },
         ["collections", "aliases"] if *method == Method::Post => Some(aliases::change(call)),
+        ["metrics" | "telemetry"] if is_reading(method) => Some(observed::answer(segments[0], call)),
         ["aliases"] if *method == Method::Get => Some(aliases::list(call)),
         ["collections", name] => collection(method, name, call),
         ["collections", name, "points", rest @ ..] => of_points(method, name, rest, call),

@@ -76,7 +76,7 @@ fn answered(api: &Api, request: &Request) -> Result<Response> {
     let mut words = Words::of(typed, members)?;
     words.words.extend(archive);
     check_locations(api, head, &words)?;
-    Ok(said(typed, &words, run(&api.host, &api.options.commander, &words)?))
+    Ok(said(typed, &words, run(&api.open()?.host, &api.options.commander, &words)?))
 }
 
 /// Checks that a request may name the locations that it names.
@@ -88,7 +88,7 @@ fn check_locations(api: &Api, head: &Head, words: &Words) -> Result<()> {
         return Err(Error::new(ErrorKind::Denied, "this api key may name no location").with_hint("leave it out, or use the admin key"));
     }
     let is_near = head.peer.ip().to_canonical().is_loopback();
-    let sources = api.host.sources();
+    let sources = api.open()?.host.sources();
     // Whoever may run commands on this machine may write where they like; from afar backups go where they may come from.
     let mut checked = words.locations.iter().filter(|location| !(location.is_written && is_near));
     checked.try_for_each(|location| sources.check(&location.text, is_near))
@@ -99,7 +99,7 @@ fn default_archive(api: &Api, typed: &Typed, members: &BTreeMap<String, Value>) 
     let field = typed.fields.iter().find(|field| field.kind == Kind::Archive && !members.contains_key(field.name));
     let Some(field) = field else { return Ok(None) };
     let name = members.get("collection").and_then(Value::as_str).unwrap_or_default();
-    let names = api.host.names();
+    let names = api.open()?.host.names();
     let name = names.resolve(name).map_or(name, |(name, _)| name);
     let not_archived = || {
         let error = Error::not_found(format!("\"{}\" is not archived", name.escape_debug())).with_object(name);

@@ -16,7 +16,9 @@ use pitr::archive::stored::store_error;
 use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, ends_writing};
 use platform::object_store::{ObjectStore, open_directory};
 
-use super::{Host, Served};
+use super::{Host, Passes, Served};
+use crate::location::shown_location;
+use crate::logs;
 
 /// Between two looks of a thread that nobody wakes.
 const LOOK: Duration = Duration::from_millis(20);
@@ -145,13 +147,15 @@ pub(super) struct Archiving {
     stopping: Arc<AtomicBool>,
     /// The archiver of each location, once it was reached: one pass at a time.
     archivers: Mutex<BTreeMap<String, Slot>>,
+    /// What came of the passes to each location.
+    passes: Mutex<BTreeMap<String, Arc<Passes>>>,
 }
 
 type Slot = Arc<Mutex<Option<Archiver>>>;
 
 impl Archiving {
     pub(super) fn new(stores: Stores) -> Self {
-        Archiving { stores, threads: Mutex::default(), stopping: Arc::default(), archivers: Mutex::default() }
+        Archiving { stores, threads: Mutex::default(), stopping: Arc::default(), archivers: Mutex::default(), passes: Mutex::default() }
     }
 
     /// Sees to it that each archive of the catalog has its thread.
@@ -204,8 +208,27 @@ impl Archiving {
         passes.into_iter().map(|(report, url)| Ok((url, report?))).collect()
     }
 
-    /// Sends what is new to one archive.
+    /// Lists the locations with the passes to each.
+    pub(super) fn passes(&self) -> Vec<(String, Arc<Passes>)> {
+        self.passes.lock().iter().map(|(url, passes)| (url.clone(), passes.clone())).collect()
+    }
+
+    /// Sends what is new to one archive, and counts the pass.
     fn pass(&self, host: &Host, url: &str, mode: Mode) -> Result<PassReport> {
+        let clock = &host.database().world().clock;
+        let began = clock.monotonic_micros();
+        let report = self.send(host, url, mode);
+        let passes = self.passes.lock().entry(url.to_owned()).or_default().clone();
+        passes.count(report.is_ok(), clock.monotonic_micros().saturating_sub(began));
+        match &report {
+            Err(error) if passes.begin_failing() => logs::archive_failed(&shown_location(url), error),
+            Ok(_) if passes.end_failing() => logs::archive_recovered(&shown_location(url)),
+            _ => {}
+        }
+        report
+    }
+
+    fn send(&self, host: &Host, url: &str, mode: Mode) -> Result<PassReport> {
         let slot = self.archivers.lock().entry(url.to_owned()).or_default().clone();
         let mut archiver = slot.lock();
         let served: Vec<Arc<Served>> =

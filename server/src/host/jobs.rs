@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::logs;
 use engine::{Error, Result};
 use parking_lot::Mutex;
 use platform::World;
@@ -28,6 +29,19 @@ pub enum JobState {
     Failed,
     /// It was told to end, and ended.
     Cancelled,
+}
+
+impl JobState {
+    /// Gives its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            JobState::Running => "running",
+            JobState::Done => "done",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// What is known of a job.
@@ -161,6 +175,7 @@ impl Jobs {
         self.write(&record)?;
         let cancelled = Arc::new(AtomicBool::new(false));
         self.running.lock().insert(record.job.clone(), cancelled.clone());
+        logs::job_began(&record.job, kind);
         Ok(Job { jobs: self.clone(), record: Mutex::new(record), cancelled })
     }
 
@@ -218,7 +233,9 @@ impl Job {
             _ => JobState::Failed,
         };
         (record.exit, record.result, record.error) = (Some(exit), result, error);
-        record.ended = Some(self.jobs.world.clock.wall_micros());
+        let now = self.jobs.world.clock.wall_micros();
+        record.ended = Some(now);
+        logs::job_ended(&record.job, &record.kind, record.state.word(), now.saturating_sub(record.began));
         self.jobs.running.lock().remove(&record.job);
         self.jobs.write(&record)?;
         self.jobs.clear()

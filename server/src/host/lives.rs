@@ -46,6 +46,12 @@ impl Lives {
         Ok(served)
     }
 
+    /// Lists what is open and has a name.
+    pub(super) fn open(&self) -> Vec<Arc<Served>> {
+        let open = self.open.lock();
+        self.names.load().collections.values().filter_map(|life| open.get(&life.incarnation).cloned()).collect()
+    }
+
     /// Takes all that is open.
     pub(super) fn take(&self) -> Vec<Arc<Served>> {
         std::mem::take(&mut *self.open.lock()).into_values().collect()

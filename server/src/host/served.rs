@@ -9,6 +9,7 @@ use engine::{Collection, Error, ErrorKind, Result};
 use parking_lot::RwLock;
 use platform::World;
 
+use super::Searches;
 use super::archiving::Watch;
 use super::broken::Broken;
 use super::upkeep::Upkeep;
@@ -27,13 +28,14 @@ pub struct Served {
     upkeep: Arc<Upkeep>,
     broken: Arc<Broken>,
     watch: Watch,
+    searches: Searches,
     world: World,
 }
 
 impl Served {
     pub(super) fn new(collection: Collection, upkeep: Arc<Upkeep>, broken: Arc<Broken>, world: World) -> Self {
-        let (ended, is_ending, watch) = (RwLock::new(false), AtomicBool::new(false), Watch::default());
-        Served { collection, ended, is_ending, upkeep, broken, watch, world }
+        let (ended, is_ending, watch, searches) = (RwLock::new(false), AtomicBool::new(false), Watch::default(), Searches::default());
+        Served { collection, ended, is_ending, upkeep, broken, watch, searches, world }
     }
 
     /// Gives what its archive's thread and its writers tell each other.
@@ -51,6 +53,12 @@ impl Served {
     #[must_use]
     pub fn collection(&self) -> &Collection {
         &self.collection
+    }
+
+    /// Gives how long its searches took.
+    #[must_use]
+    pub fn searches(&self) -> &Searches {
+        &self.searches
     }
 
     /// Takes the newest version.

@@ -12,6 +12,7 @@ use platform::World;
 use platform::process;
 
 use super::Served;
+use crate::logs;
 
 /// How long a collection's background work rests after a failure, in microseconds.
 const REST_MICROS: u64 = 5_000_000;
@@ -176,7 +177,13 @@ impl Upkeep {
 
     fn note(&self, collection: &Collection, failed: Option<Error>) {
         let mut state = self.state.lock();
+        let known = state.failures.len();
         state.failures.retain(|failed| failed.incarnation != collection.incarnation());
+        match (&failed, known > state.failures.len()) {
+            (Some(error), false) => logs::upkeep_failed(collection.name(), error),
+            (None, true) => logs::upkeep_recovered(collection.name()),
+            _ => {}
+        }
         if let Some(error) = failed {
             let retry_micros = self.world.clock.monotonic_micros() + REST_MICROS;
             state.failures.push(Failed { incarnation: collection.incarnation(), error, retry_micros });

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use server::{Api, ApiOptions, CollectionKey, Host, HostOptions, Keys, Stores, WhenBroken};
 
 mod faults;
+mod observed;
 mod snapshots;
 mod typed;
 

@@ -29,7 +29,7 @@ const CRATES: [Edges; 9] = [
 const EVERYTHING: &[&str] = &["cli", "server", "pitr", "engine", "index", "platform", "fuzz", "benches", "tests"];
 
 /// Third-party crates that one crate of ours wraps: (name, folders whose manifest may name it).
-const WRAPPED: [(&str, &[&str]); 18] = [
+const WRAPPED: [(&str, &[&str]); 20] = [
     ("object_store", &["platform"]),
     ("tokio", &["platform"]),
     ("tokio-rustls", &["platform"]),
@@ -40,6 +40,8 @@ const WRAPPED: [(&str, &[&str]); 18] = [
     ("httparse", &["platform"]),
     ("reqwest", &["platform"]),
     ("rustls", &["platform"]),
+    ("tracing", &["platform"]),
+    ("tracing-subscriber", &["platform"]),
     ("s3s", &["tests"]),
     ("memmap2", &["platform"]),
     ("getrandom", &["platform"]),

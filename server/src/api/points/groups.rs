@@ -14,6 +14,7 @@ use super::query::{LookupFrom, Params, QueryBody, Ranked};
 use super::read::{ANSWER_MAX, check_limit};
 use super::shown::Shown;
 use crate::Host;
+use crate::SearchOp;
 use crate::api::Call;
 use crate::api::answer::{Answer, Outcome};
 use crate::api::label::Label;
@@ -75,7 +76,8 @@ struct Group {
 
 /// Answers a query in groups, in the order of their nearest points.
 pub(in crate::api) fn query_groups(name: &str, call: &Call<'_>) -> Outcome {
-    let version = call.host.served(name)?.version();
+    let served = call.host.served(name)?;
+    let version = served.version();
     let body: GroupsBody<'_> = call.json()?;
     let (limit, size) = (body.limit.unwrap_or(GROUPS_USUAL), body.group_size.unwrap_or(SIZE_USUAL));
     check_limit(limit.saturating_mul(size))?;
@@ -84,7 +86,8 @@ pub(in crate::api) fn query_groups(name: &str, call: &Call<'_>) -> Outcome {
     let shown = query.shown()?;
     let lookup = body.with_lookup.map(Lookup::parse).transpose()?;
     query.others().chain(lookup.iter().map(|other| other.collection.as_str())).try_for_each(|other| call.check_other(other))?;
-    let groups = grouped(&query, &version, call.host, &path, limit, size)?;
+    let groups =
+        served.searches().timed(SearchOp::QueryGroups, call.clock(), || grouped(&query, &version, call.host, &path, limit, size))?;
     let groups = groups.iter().map(|group| {
         let hits = group.points.iter().map(|point| point.record(&version, &shown)).collect::<Result<Vec<_>>>()?;
         let mut said = json!({"id": group.value, "hits": hits});

@@ -15,6 +15,7 @@ use super::sample;
 use super::shown::{Record, Shown};
 use super::target::Target;
 use crate::Host;
+use crate::SearchOp;
 use crate::api::Call;
 use crate::api::answer::{Answer, Outcome};
 use crate::api::label::Label;
@@ -104,22 +105,25 @@ const QUERIES_MAX: usize = 1_000;
 
 /// Answers a query.
 pub(in crate::api) fn query(name: &str, call: &Call<'_>) -> Outcome {
-    let version = call.host.served(name)?.version();
+    let served = call.host.served(name)?;
+    let version = served.version();
     let body: QueryBody<'_> = call.json()?;
     body.others().try_for_each(|other| call.check_other(other))?;
-    Answer::of(&json!({"points": body.answer(&version, call.host)?}))
+    let points = served.searches().timed(SearchOp::Query, call.clock(), || body.answer(&version, call.host))?;
+    Answer::of(&json!({"points": points}))
 }
 
 /// Answers several queries against one version.
 pub(in crate::api) fn query_batch(name: &str, call: &Call<'_>) -> Outcome {
-    let version = call.host.served(name)?.version();
+    let served = call.host.served(name)?;
+    let version = served.version();
     let body: BatchBody<'_> = call.json()?;
     if body.searches.len() > QUERIES_MAX {
         return Err(Error::invalid("too many queries at once").with_expected(format!("at most {QUERIES_MAX}"), body.searches.len()));
     }
     body.searches.iter().flat_map(QueryBody::others).try_for_each(|other| call.check_other(other))?;
     let answers = body.searches.iter().map(|search| Ok(json!({"points": search.answer(&version, call.host)?})));
-    Answer::of(&answers.collect::<Result<Vec<_>>>()?)
+    Answer::of(&served.searches().timed(SearchOp::QueryBatch, call.clock(), || answers.collect::<Result<Vec<_>>>())?)
 }
 
 impl<'a> QueryBody<'a> {
