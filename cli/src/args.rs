@@ -231,6 +231,13 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write a page for each command
+    #[command(after_long_help = MAN_HELP)]
+    Man {
+        /// A directory to write all pages to, one file a command
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
 }
 
 const DOCTOR_HELP: &str = "\
@@ -276,11 +283,20 @@ Example:
 
 Exit codes: 0 done, 2 VECTRA_SIMD names kernels that this machine does not have";
 
+const MAN_HELP: &str = "\
+Examples:
+  vectra man | man -l -
+  vectra man --output /usr/local/share/man/man1
+
+Exit codes: 0 done, 1 the directory cannot be written";
+
 const COMPLETIONS_HELP: &str = "\
 Example:
   vectra completions bash > ~/.local/share/bash-completion/completions/vectra
 
 Exit codes: 0 done, 2 unknown shell";
 
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod tests;

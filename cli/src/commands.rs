@@ -36,6 +36,7 @@ mod jobs;
 mod lazy;
 mod list;
 mod logging;
+mod man;
 mod optimize;
 mod point_json;
 mod points;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli, out: &Output) -> Result<(), Failure> {
     match cli.command {
         Command::Version => version::run(out),
         Command::Completions { shell } => completions(shell, out),
+        Command::Man { output } => man::run(out, output.as_deref()),
         Command::Collections(command) => collections(command, &cli.globals, out),
         Command::Import(args) => import::run(&session()?.settling(Some(args.settle)), &args),
         Command::Export(args) => export::run(&session()?, &args),

@@ -160,6 +160,8 @@ fn the_short_commands_of_the_handbook_parse() {
         "vectra collections field-index products section --type keyword",
         "vectra version --json",
         "vectra completions zsh",
+        "vectra man",
+        "vectra man --output man1",
         "vectra demo",
         "vectra demo --points 1500000 --dim 128 --json",
         "vectra bench search --data dir",
