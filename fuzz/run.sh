@@ -83,7 +83,8 @@ build_libfuzzer() {
 }
 
 build_built_in() {
-    cargo build --quiet -p vectra-fuzz
+    # With the features of the whole workspace: what its tests were built of is not built a second time.
+    cargo build --quiet --workspace --bin vectra-fuzz
     binary="$target_dir/debug/vectra-fuzz"
     helper=$binary
 }

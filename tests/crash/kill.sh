@@ -33,8 +33,8 @@ main() {
         shift 2
     done
     RANDOM=$seed
-    cargo build --quiet -p vectra --bin vectra
-    cargo build --quiet -p vectra-tests --bin make-points
+    # With the features of the whole workspace: what its tests were built of is not built a second time.
+    cargo build --quiet --workspace --bin vectra --bin make-points
     bin=${CARGO_TARGET_DIR:-target}/debug
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT

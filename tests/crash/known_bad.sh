@@ -5,10 +5,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 seeds=${1:-3000}
 # Its own output tells a build that failed from a mistake that was caught.
-cargo build --quiet -p vectra-tests --bin crash
+# With the features of the whole workspace: what its tests were built of is not built a second time.
+cargo build --quiet --workspace --bin crash --bin archiving
+bin=${CARGO_TARGET_DIR:-target}/debug
 
 crash() {
-    cargo run --quiet -p vectra-tests --bin crash -- "$@"
+    "$bin/crash" "$@"
 }
 
 printf 'control: no mistake is on\n'
@@ -32,10 +34,9 @@ for name in ack_before_sync rename_without_dir_sync skip_bad_record valid_after_
 done
 
 # Those of the archiver have a suite of their own.
-cargo build --quiet -p vectra-tests --bin archiving
 for name in close_before_sent archive_unsynced base_before_objects unlink_unarchived; do
     status=0
-    report=$(cargo run --quiet -p vectra-tests --bin archiving -- --seeds 150 --known-bad "$name" 2>&1) || status=$?
+    report=$("$bin/archiving" --seeds 150 --known-bad "$name" 2>&1) || status=$?
     case $status in
     1) printf '%s: caught; %s\n' "$name" "$(printf '%s\n' "$report" | grep -m1 '^seed ' | cut -c1-160)" ;;
     0)
@@ -50,7 +51,7 @@ for name in close_before_sent archive_unsynced base_before_objects unlink_unarch
 done
 
 # The mistake of the object store is caught where backups are tested: the test passes when the suite notices.
-if cargo test --quiet -p vectra-pitr a_store_that_does_not_sync_is_caught >/dev/null 2>&1; then
+if cargo test --quiet --workspace --test backups a_store_that_does_not_sync_is_caught >/dev/null 2>&1; then
     printf 'objects_not_synced: caught\n'
 else
     printf 'objects_not_synced: NOT caught\n'

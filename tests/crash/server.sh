@@ -21,8 +21,8 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
-cargo build --quiet -p vectra --bin vectra
-cargo build --quiet -p vectra-tests --bin server-storm
+# With the features of the whole workspace: what its tests were built of is not built a second time.
+cargo build --quiet --workspace --bin vectra --bin server-storm
 bin=${CARGO_TARGET_DIR:-target}/debug
 for load in kills backups replaces; do
     "$bin/server-storm" "$bin/vectra" "$load" --rounds "$rounds" --seed "$seed"

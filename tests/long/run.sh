@@ -11,8 +11,7 @@ minutes=30
 [ "${1:-}" != --minutes ] || minutes=${2:?--minutes needs a number}
 bin=${CARGO_TARGET_DIR:-target}/release
 
-cargo build --quiet --release -p vectra --bin vectra
-cargo build --quiet --release -p vectra-tests --bin server-storm
+cargo build --quiet --release --workspace --bin vectra --bin server-storm
 {
     date -u +%Y-%m-%dT%H:%MZ
     git log -1 --format='commit %h'

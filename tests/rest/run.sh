@@ -50,7 +50,8 @@ done
 environment frameworks "${FRAMEWORKS[@]}" >/dev/null &
 environment fuzz "$SCHEMATHESIS" >/dev/null &
 wait
-cargo build --quiet --package vectra
+# With the features of the whole workspace: what its tests were built of is not built a second time.
+cargo build --quiet --workspace --bin vectra
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
