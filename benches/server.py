@@ -117,7 +117,7 @@ def busy(server):
     def back_up():
         while not stop.is_set():
             made.append(subprocess.run([VECTRA, "--url", server.url, "collections", "backup", "d", "--destination", f"{WORK}/backups",
-                                        "--snapshot-id", f"b{time.monotonic_ns()}", "--wait", "--quiet"], check=True))
+                                        "--snapshot-id", f"b{time.monotonic_ns()}", "--wait", "--quiet"], check=True, capture_output=True))
 
     threads = [threading.Thread(target=work) for work in (write, back_up)]
     for thread in threads:

@@ -11,6 +11,7 @@ use crate::time::format_time;
 use engine::{Collection, Database};
 use pitr::backup::BackupType;
 use pitr::{BackupReport, BackupRequest};
+use platform::process;
 use std::time::Duration;
 
 const STOPPED_HINT: &str = "run the command again with the same --snapshot-id: what was sent is not sent again";
@@ -62,6 +63,8 @@ fn send(
     database: &Database,
     collection: &Collection,
 ) -> Result<BackupReport, Failure> {
+    // Whoever searches and writes meanwhile comes first.
+    process::give_way();
     // Parents first: a mistyped one must not leave an empty destination behind.
     let candidates = destination.candidates(&session.world, &args.parent)?;
     let store = destination.open_destination(database.dir())?;

@@ -13,11 +13,14 @@ use pitr::backup::ChainLink;
 use pitr::backup::format::IndexDescription;
 use pitr::{Level, Scratch, VerifyReport, VerifyRequest};
 use platform::World;
+use platform::process;
 use serde::Serialize;
 use std::time::Duration;
 
 /// Prints what was found, then fails if anything is wrong.
 pub(super) fn run(globals: &Globals, out: &Output, args: &BackupVerify) -> Result<(), Failure> {
+    // Whoever searches and writes meanwhile comes first.
+    process::give_way();
     let world = World::real();
     let source = Location::parse(&args.source, &Reach::of(globals))?;
     let store = source.open_source(&world)?;

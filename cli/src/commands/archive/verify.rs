@@ -12,9 +12,12 @@ use crate::time::{format_time, micros};
 use pitr::archive_verify::{ArchiveVerifyReport, ArchiveVerifyRequest, VerifiedHistory, verify_archive};
 use pitr::{Level, Scratch};
 use platform::World;
+use platform::process;
 
 /// Prints what was found, then fails if anything is wrong. Of an encrypted archive without its key, the stored bytes alone are checked.
 pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchiveVerify) -> Result<(), Failure> {
+    // Whoever searches and writes meanwhile comes first.
+    process::give_way();
     let (world, reach) = (World::real(), Reach::of(globals));
     let source = Location::parse(&args.source, &reach)?;
     let stop = Stop::begin(&world, None, "nothing was changed: run it again at any time")?;
