@@ -111,7 +111,8 @@ impl Config {
     /// # Errors
     /// `Usage` when a file that is named does not exist or cannot be read, or a value is not what it has to be.
     pub fn load(world: &World, globals: &Globals, args: &ServeArgs) -> Result<Self, Failure> {
-        let said = Said::gather(globals);
+        // VECTRA_URL is where commands find a server; whoever becomes one, or asks what one would read, means a directory.
+        let said = Said { env_url: None, ..Said::gather(globals) };
         let named = args.config.clone().or_else(|| platform::process::env("VECTRA_CONFIG").map(PathBuf::from));
         let is_named = named.is_some();
         let mut variables: BTreeMap<String, String> = std::env::vars_os()
@@ -121,7 +122,7 @@ impl Config {
         let mut flags = args.given();
         // The rules of which database is meant are those of every other command.
         let place = match (&said.data_dir, &said.env_data_dir) {
-            (None, None) if is_named && said.url.is_none() && said.env_url.is_none() => None,
+            (None, None) if is_named && said.url.is_none() => None,
             _ => Some(data_dir::choose(&said)?.directory()?),
         };
         variables.remove("VECTRA_DATA_DIR");

@@ -261,6 +261,21 @@ fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[test]
+fn the_address_that_commands_go_to_keeps_nobody_from_becoming_a_server_or_asking_what_one_would_read() {
+    let place = Place::new();
+    platform::fs::write_file_durably(&*place.world.fs, &place.dir.join("vectra.toml"), b"data_dir = \"data\"\n")
+        .expect("a file is written");
+    let mut check = Command::new(env!("CARGO_BIN_EXE_vectra"));
+    check.env_clear().env("HOME", &place.dir).env("VECTRA_URL", "http://127.0.0.1:1").current_dir(&place.dir);
+    let checked = check.args(["config", "check", "--config", "vectra.toml"]).output().expect("the program runs");
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    let mut serve = place.command("serve --listen 127.0.0.1:0");
+    serve.env("VECTRA_URL", "http://127.0.0.1:1");
+    let server = place.serve_by(serve);
+    assert!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+}
+
+#[test]
 fn a_second_server_of_a_database_is_told_who_has_it() {
     let place = Place::new();
     let server = place.serve();

@@ -1,4 +1,4 @@
-"""Runs the README's section on serving word for word: its shell and Python blocks in their order, against a server of its own.
+"""Runs the README's section on serving word for word: its shell and Python blocks in their order, against a server of its own, and checks its configuration.
 
 python story.py VECTRA
 Only the port is another one. What a line of a Python block says it prints, in the comment behind it, has to be what it prints.
@@ -74,8 +74,11 @@ def main():
         try:
             for language, block in blocks():
                 block = block.replace(PORT, port)
-                if "vectra serve" in block:
+                if language == "sh" and "vectra serve" in block:
                     server = serve(block, place, environment)
+                elif language == "toml":
+                    (place / "vectra.toml").write_text(block)
+                    subprocess.run(["vectra", "config", "check", "--config", "vectra.toml"], cwd=place, env=environment, check=True)
                 elif language == "sh":
                     environment = run_shell(block, place, environment)
                 else:
@@ -85,7 +88,7 @@ def main():
             if server:
                 server.send_signal(signal.SIGTERM)
                 server.wait(60)
-    if count < 6 or server.returncode != 0:
+    if count < 7 or server.returncode != 0:
         raise SystemExit(f"{count} blocks of the README ran, and its server ended with {server.returncode}")
     print(f"the README's story of serving holds: {count} blocks")
 
