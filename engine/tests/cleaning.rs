@@ -349,6 +349,37 @@ fn a_file_stays_for_as_long_as_a_version_or_a_reader_needs_it() {
 }
 
 #[test]
+fn who_clears_the_log_at_the_same_time_removes_each_file_once() {
+    let sim = SimWorld::new(7);
+    let (_database, collection) = open(&sim);
+    let mut model = Model::new();
+    for round in 0..12 {
+        write(&collection, &mut model, 0..400, round);
+        step(&collection, &Step::Seal);
+        let old = collection.version();
+        write(&collection, &mut model, 0..400, round + 100);
+        settle(&collection);
+        settle(&collection);
+        let before = log_files(&sim).len();
+        drop(old);
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let clearing: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        collection.clear_log()
+                    })
+                })
+                .collect();
+            clearing.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+        });
+        assert!(log_files(&sim).len() < before, "there was something to remove in round {round}");
+    }
+    check(&collection, &model, "afterwards");
+}
+
+#[test]
 fn a_file_that_is_not_archived_stays_where_everything_is_archived() {
     let sim = SimWorld::new(6);
     let (_database, collection) = open(&sim);

@@ -21,11 +21,13 @@ pub(super) struct Release {
     retired: Mutex<Vec<(LogFileName, Weak<SealedFile>)>>,
     /// Whether what is written is archived: a file goes only when it is.
     is_archived: AtomicBool,
+    /// One removes at a time: what the indexer and the archiver both saw is removed once.
+    removing: Mutex<()>,
 }
 
 impl Release {
     pub(super) fn new(is_archived: bool) -> Self {
-        Release { retired: Mutex::new(Vec::new()), is_archived: AtomicBool::new(is_archived) }
+        Release { is_archived: AtomicBool::new(is_archived), ..Release::default() }
     }
 
     /// Notes files that the next version is without.
@@ -77,6 +79,7 @@ impl Collection {
         if self.writer.is_none() {
             return Ok(());
         }
+        let _removing = self.cleaning.release.removing.lock();
         let Some(kept) = store::kept(&self.world, &self.dir)? else { return Ok(()) };
         let fs = &*self.world.fs;
         let names = file::list(fs, &self.dir.log())?;
