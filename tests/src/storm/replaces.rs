@@ -40,7 +40,9 @@ pub fn run(plan: &Plan) -> Outcome {
         world.clock.sleep(AFTER);
         stop.store(true, Ordering::Release);
         for thread in threads {
-            thread.join().map_err(|_| "a client panicked")??;
+            if let Some(why) = thread.join().map_err(|_| "a client panicked")?? {
+                return Err(format!("a client was sent away: {why}"));
+            }
         }
         outcome.map(|_| firsts)
     })?;

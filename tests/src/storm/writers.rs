@@ -73,11 +73,11 @@ impl Writer {
     }
 
     /// Writes step after step until it is told to stop, or the server does not answer any more. A write that met the replacement of the
-    /// collection is asked for again.
+    /// collection is asked for again. Gives why the server did not answer, if it was that.
     ///
     /// # Errors
     /// When the server refuses a write.
-    pub fn run(&self, client: &Client, stop: &AtomicBool) -> Result<(), String> {
+    pub fn run(&self, client: &Client, stop: &AtomicBool) -> Result<Option<String>, String> {
         while !stop.load(Ordering::Acquire) {
             let step = self.acknowledged.load(Ordering::Acquire);
             self.begun.store(step + 1, Ordering::Release);
@@ -90,11 +90,12 @@ impl Writer {
                 }
                 Ok((503, answer)) if says_again(&answer) => {}
                 // It stops, or is gone: nothing was acknowledged.
-                Ok((503, _)) | Err(_) => return Ok(()),
+                Ok((503, answer)) => return Ok(Some(answer.to_string())),
+                Err(error) => return Ok(Some(error)),
                 Ok((status, answer)) => return Err(format!("writer {}, step {step}: {status} {answer}", self.number)),
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Compares a state with steps of this client from one on, acknowledged one after the other: what they wrote last has to be there.
