@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use platform::World;
 use platform::http::Method;
@@ -20,7 +21,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    notes: BufReader<ChildStderr>,
+    /// Reads what it says, all the time: a server whose words nobody takes comes to a stop.
+    listening: Option<JoinHandle<String>>,
     /// Where it listens.
     pub url: String,
     /// Milliseconds from its start until it was ready.
@@ -78,7 +80,12 @@ impl Place {
             }
             if let Some(url) = line.strip_prefix("listening on ") {
                 let ready_ms = (world.clock.monotonic_micros() - began) / 1_000;
-                return Ok(Server { child, notes, url: url.trim_end().to_owned(), ready_ms });
+                let listening = std::thread::spawn(move || {
+                    let mut said = Vec::new();
+                    let _whole = notes.read_to_end(&mut said);
+                    String::from_utf8_lossy(&said).into_owned()
+                });
+                return Ok(Server { child, listening: Some(listening), url: url.trim_end().to_owned(), ready_ms });
             }
             said += &line;
         }
@@ -96,9 +103,8 @@ impl Server {
             return Err(format!("kill -{name} failed"));
         }
         let ended = self.child.wait().map_err(|error| error.to_string())?;
-        let mut said = String::new();
-        let _whole = self.notes.read_to_string(&mut said);
-        Ok((ended.code(), said))
+        let said = self.listening.take().map(JoinHandle::join);
+        Ok((ended.code(), said.and_then(Result::ok).unwrap_or_default()))
     }
 
     /// Gives the process.
