@@ -182,7 +182,8 @@ impl Drill<'_> {
         report.warnings.extend(restored.warnings.iter().cloned());
         let per_second = restored.bytes as f64 / restored.seconds.max(1e-6);
         let (first_answer_s, full_speed_s, total_s) = (restored.first_answer_s, restored.full_speed_s, restored.seconds);
-        report.rto = Some(Rto { first_answer_s, full_speed_s, total_s, bytes_per_second: per_second });
+        // Whole: a report says the same when it is read again.
+        report.rto = Some(Rto { first_answer_s, full_speed_s, total_s, bytes_per_second: per_second.round() });
         let kin = Kin::of(request.live, &restored);
         report.rpo = Some(self.rpo(&restored, kin, lag));
         report.restored = Some(describe(&archive, &restored, kin, report)?);
