@@ -11,7 +11,6 @@ use server::Host;
 use server::commands::{CommandLine, Commands};
 use server::jobs::Job;
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -71,9 +70,7 @@ fn work(job: &Arc<Job>, cli: Cli) -> Result<(), Failure> {
     let results = Captured::default();
     let notes = Notes { job: job.clone(), line: Vec::new() };
     let inner = Output::new(true, false, Arc::new(OsClock::new()), Box::new(results.clone()), Box::new(notes));
-    // A defect fails the job: a record that says "running" for ever would be worse than what it met.
-    let run = AssertUnwindSafe(|| commands::run(cli, &inner).and_then(|()| inner.finish()));
-    let outcome = catch_unwind(run).unwrap_or_else(|_| Err(Failure::internal("the job met a defect of the server: report it")));
+    let outcome = commands::run(cli, &inner).and_then(|()| inner.finish());
     let result = serde_json::from_str(&results.text()).ok();
     let (exit, error) = match &outcome {
         Ok(()) => (0, None),

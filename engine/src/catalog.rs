@@ -72,6 +72,13 @@ impl CatalogState {
         })
     }
 
+    /// Gives the collection that a name or alias means; a name that means none stands for itself.
+    #[must_use]
+    pub fn meant<'a>(&'a self, name: &'a str) -> &'a str {
+        let target = self.aliases.get(name).map_or(name, String::as_str);
+        if self.collections.contains_key(target) { target } else { name }
+    }
+
     /// Lists the aliases of a collection.
     #[must_use]
     pub fn aliases_of(&self, name: &str) -> Vec<String> {

@@ -205,9 +205,7 @@ pub fn virtual_bytes() -> Option<u64> {
 /// Returns how many threads this process has; `None` where the system does not tell.
 #[must_use]
 pub fn threads() -> Option<u64> {
-    let status = read_file(&OsFileSystem::new(), Path::new("/proc/self/status")).ok()?;
-    let status = String::from_utf8_lossy(&status);
-    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+    status()?.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
 }
 
 /// Returns how many files and sockets this process has open; `None` where the system does not tell.
@@ -223,9 +221,14 @@ pub fn open_files_max() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-fn status_bytes(field: &str) -> Option<u64> {
+/// Reads what the system says of this process.
+fn status() -> Option<String> {
     let status = read_file(&OsFileSystem::new(), Path::new("/proc/self/status")).ok()?;
-    field_in(&String::from_utf8_lossy(&status), field)
+    Some(String::from_utf8_lossy(&status).into_owned())
+}
+
+fn status_bytes(field: &str) -> Option<u64> {
+    field_in(&status()?, field)
 }
 
 fn field_in(status: &str, field: &str) -> Option<u64> {

@@ -143,7 +143,9 @@ impl Api {
         if service::is_open(&head.path) {
             return Ok(Scope::All);
         }
-        self.options.keys.check(head, &|name| self.open.get().map_or_else(|| name.to_owned(), |open| resolved(&open.host, name)))
+        self.options
+            .keys
+            .check(head, &|name| self.open.get().map_or_else(|| name.to_owned(), |open| open.host.names().meant(name).to_owned()))
     }
 
     fn answer(&self, request: &Request) -> Outcome {
@@ -160,7 +162,7 @@ impl Api {
         // Who was admitted is admitted still, unless an alias moved meanwhile.
         let scope = self.scope(head).map_err(|_| Error::new(ErrorKind::Denied, "this api key is for another collection now"))?;
         let call = Call { host, requests: &self.requests, query: QueryString::parse(&head.query)?, body, scope };
-        route::answer(&head.method, &segments, &call).unwrap_or_else(|| route::missing(head))
+        route::answer(&head.method, &segments, &call).unwrap_or_else(|| Err(route::missing(head)))
     }
 
     /// Carries a command line out.
@@ -243,19 +245,13 @@ impl Handler for Api {
     }
 }
 
-/// Gives the collection that a name or alias means now; a name that means nothing is itself.
-fn resolved(host: &Host, name: &str) -> String {
-    let names = host.names();
-    names.resolve(name).map_or(name, |(name, _)| name).to_owned()
-}
-
 impl Call<'_> {
     /// Checks that the request may read a collection that its body names.
     ///
     /// # Errors
     /// `Denied`.
     fn check_other(&self, name: &str) -> Result<(), Error> {
-        self.scope.check(name, &|name| resolved(self.host, name))
+        self.scope.check(name, &|name| self.host.names().meant(name).to_owned())
     }
 
     /// Reads the body as JSON.
@@ -278,6 +274,11 @@ impl Call<'_> {
 /// Says a refusal in the words of the API that was asked.
 fn worded(head: &Head, response: Response) -> Response {
     if v1::is_meant(&head.path) { v1::in_our_words(response) } else { response }
+}
+
+/// Whether whoever asks is on the server's own machine.
+fn is_near(head: &Head) -> bool {
+    head.peer.ip().to_canonical().is_loopback()
 }
 
 /// Whether a request changes nothing.

@@ -324,7 +324,7 @@ impl Host {
         let served = self.served(name)?;
         let done = served.unless_ended(|collection| work(&self.database, collection));
         if let Some(Err(error)) = &done {
-            self.broken.look(served.collection(), error);
+            served.look_at(error);
         }
         self.upkeep.wake();
         done.unwrap_or_else(|| Err(served.gone()))

@@ -24,7 +24,7 @@ fn standings(session: &Session<'_>, database: &Database, name: Option<&str>, his
     let state = database.state();
     let names: Vec<String> = match name {
         None => state.archives.keys().cloned().collect(),
-        Some(name) => vec![state.resolve(name).map_or(name, |(name, _)| name).to_owned()],
+        Some(name) => vec![state.meant(name).to_owned()],
     };
     let mut found = Vec::with_capacity(names.len());
     for name in names {

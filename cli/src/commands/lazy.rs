@@ -86,7 +86,7 @@ impl Past {
     /// Finds the source.
     pub fn of(session: &Session<'_>, name: &str, source: Option<&str>) -> Result<Self, Failure> {
         let state = session.look()?.state();
-        let name = state.resolve(name).map_or(name, |(name, _)| name).to_owned();
+        let name = state.meant(name).to_owned();
         if let Some(source) = source {
             return Ok(Self { name, source: session.source(source)?, is_own: false });
         }

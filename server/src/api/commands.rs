@@ -55,6 +55,16 @@ pub trait Commands: Send + Sync {
 #[derive(Clone, Default)]
 pub struct Commander(pub Option<Arc<dyn Commands>>);
 
+impl Commander {
+    /// Gives what carries command lines out.
+    ///
+    /// # Errors
+    /// `Usage` when nobody here does.
+    pub(crate) fn commands(&self) -> Result<&Arc<dyn Commands>> {
+        self.0.as_ref().ok_or_else(|| Error::new(ErrorKind::Usage, "this server carries no command lines out"))
+    }
+}
+
 impl fmt::Debug for Commander {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Commander" } else { "no Commander" })
@@ -80,7 +90,7 @@ pub(super) fn check_near(head: &Head) -> Result<()> {
 pub(super) fn begin(commander: &Commander, host: &Arc<Host>, body: &[u8]) -> Result<Response> {
     let line: CommandLine =
         serde_json::from_slice(body).map_err(|error| Error::invalid(format!("the command line does not read: {error}")))?;
-    let commands = commander.0.clone().ok_or_else(|| Error::new(ErrorKind::Usage, "this server carries no command lines out"))?;
+    let commands = commander.commands()?.clone();
     let (sender, receiver) = sync_channel(FRAMES_MAX);
     let host = host.clone();
     std::thread::spawn(move || {

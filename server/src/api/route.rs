@@ -32,8 +32,8 @@ pub(super) fn answer(method: &Method, segments: &[&str], call: &Call<'_>) -> Opt
 }
 
 /// Says that a path is not known, and what is known near it.
-pub(super) fn missing(head: &Head) -> Outcome {
-    Err(Error::not_found(format!("there is nothing at {:?} {}", head.method, head.path)).with_hint("docs/api.md lists what there is"))
+pub(super) fn missing(head: &Head) -> Error {
+    Error::not_found(format!("there is nothing at {:?} {}", head.method, head.path)).with_hint("docs/api.md lists what there is")
 }
 
 fn collection(method: &Method, name: &str, call: &Call<'_>) -> Option<Outcome> {

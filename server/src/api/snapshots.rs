@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
-use super::{query_string::QueryString, route};
+use super::{is_near, query_string::QueryString, route};
 use crate::{Host, Served};
 
 mod file;
@@ -154,10 +154,7 @@ impl Snapshots {
             (Method::Delete, _, [name]) => self.delete(collection, name),
             (Method::Put, Some(collection), ["recover"]) => self.recover(collection, &head, body, waits),
             (Method::Post, Some(collection), ["upload"]) => self.upload(collection, &head, &query, body, waits),
-            _ => {
-                let Err(error) = route::missing(&head) else { return Err(Error::internal("what is missing has an answer")) };
-                Err(error)
-            }
+            _ => Err(route::missing(&head)),
         }
     }
 
@@ -191,11 +188,11 @@ impl Snapshots {
 
     /// Gives the collection that a name or an alias means, or what no longer exists and has snapshots.
     fn resolved(&self, name: &str) -> String {
-        self.host.names().resolve(name).map_or_else(|_| name.to_owned(), |(name, _)| name.to_owned())
+        self.host.names().meant(name).to_owned()
     }
 
     fn found(&self, collection: Option<&str>, name: &str) -> Result<(Arc<Shelf>, SnapshotTar)> {
-        let missing = || Error::not_found(format!("snapshot \"{}\" does not exist", name.escape_debug())).with_object(name);
+        let missing = || SnapshotTar::missing(name);
         let shelf = self.shelf(collection.is_some(), false)?.ok_or_else(missing)?;
         let file = shelf.find(name)?;
         let is_asked_for = file.collection == collection.map(|collection| self.resolved(collection));
@@ -253,7 +250,7 @@ impl Snapshots {
         let announced = announced.as_deref().and_then(|url| url.split_once("://")).map(|(_, authority)| authority);
         let own: Vec<&str> = authority_of(head).into_iter().chain(announced).collect();
         let location = Location::parse(&wanted.location, &own)?;
-        let is_near = head.peer.ip().to_canonical().is_loopback();
+        let is_near = is_near(head);
         match &location {
             Location::Own { .. } => {}
             Location::File(path) => self.host.sources().check(&path.to_string_lossy(), is_near)?,
@@ -274,8 +271,7 @@ impl Snapshots {
     }
 
     fn own_source(&self, is_full: bool, name: &str, checksum: Option<&str>) -> Result<Source> {
-        let missing = || Error::not_found(format!("snapshot \"{}\" does not exist", name.escape_debug())).with_object(name);
-        let shelf = self.shelf(!is_full, false)?.ok_or_else(missing)?;
+        let shelf = self.shelf(!is_full, false)?.ok_or_else(|| SnapshotTar::missing(name))?;
         let (store, reading) = shelf.reading();
         let file = shelf.find(name)?;
         if let Some(expected) = checksum.filter(|expected| !expected.eq_ignore_ascii_case(&file.sha256)) {

@@ -8,7 +8,7 @@ use platform::http::{Head, Method, Request, RequestBody, Response, ResponseBody}
 use serde_json::{Value, json};
 
 use super::commands::COMMANDS_PATH;
-use super::{Api, answer, route};
+use super::{Api, answer, is_near, route};
 
 mod run;
 mod table;
@@ -87,7 +87,7 @@ fn check_locations(api: &Api, head: &Head, words: &Words) -> Result<()> {
     if !api.options.keys.is_admin(head) {
         return Err(Error::new(ErrorKind::Denied, "this api key may name no location").with_hint("leave it out, or use the admin key"));
     }
-    let is_near = head.peer.ip().to_canonical().is_loopback();
+    let is_near = is_near(head);
     let sources = api.open()?.host.sources();
     // Whoever may run commands on this machine may write where they like; from afar backups go where they may come from.
     let mut checked = words.locations.iter().filter(|location| !(location.is_written && is_near));
@@ -100,7 +100,7 @@ fn default_archive(api: &Api, typed: &Typed, members: &BTreeMap<String, Value>) 
     let Some(field) = field else { return Ok(None) };
     let name = members.get("collection").and_then(Value::as_str).unwrap_or_default();
     let names = api.open()?.host.names();
-    let name = names.resolve(name).map_or(name, |(name, _)| name);
+    let name = names.meant(name);
     let not_archived = || {
         let error = Error::not_found(format!("\"{}\" is not archived", name.escape_debug())).with_object(name);
         error.with_hint(format!("name a location as \"{}\"", field.name))

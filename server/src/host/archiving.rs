@@ -202,8 +202,7 @@ impl Archiving {
     /// # Errors
     /// Why the pass to the first archive failed that did; the others were tried all the same.
     pub(super) fn now(&self, host: &Host) -> Result<Vec<(String, PassReport)>> {
-        // Inside a change of the catalog the host's own names are those of before.
-        let urls: BTreeSet<String> = host.database().state().archives.values().map(|settings| settings.url.clone()).collect();
+        let urls: BTreeSet<String> = host.names().archives.values().map(|settings| settings.url.clone()).collect();
         let passes: Vec<_> = urls.into_iter().map(|url| (self.pass(host, &url, Mode::Closing), url)).collect();
         passes.into_iter().map(|(report, url)| Ok((url, report?))).collect()
     }
@@ -231,8 +230,7 @@ impl Archiving {
     fn send(&self, host: &Host, url: &str, mode: Mode) -> Result<PassReport> {
         let slot = self.archivers.lock().entry(url.to_owned()).or_default().clone();
         let mut archiver = slot.lock();
-        let served: Vec<Arc<Served>> =
-            archived_at(&host.database().state(), url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
+        let served: Vec<Arc<Served>> = archived_at(&host.names(), url).keys().map(|name| host.served(name)).collect::<Result<_>>()?;
         let collections: Vec<&Collection> = served.iter().map(|served| served.collection()).collect();
         let database = host.database();
         let mut taken = match archiver.take() {

@@ -60,8 +60,6 @@ impl Host {
     /// Gives what the archive of a collection, by name or alias, has to reach.
     #[must_use]
     pub fn goals(&self, name: &str) -> Goals {
-        let names = self.names();
-        let name = names.resolve(name).map_or(name, |(name, _)| name);
-        self.goals.load().get(name).copied().unwrap_or_default()
+        self.goals.load().get(self.names().meant(name)).copied().unwrap_or_default()
     }
 }

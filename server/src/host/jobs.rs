@@ -242,6 +242,18 @@ impl Job {
     }
 }
 
+impl Drop for Job {
+    /// Whoever worked on it is gone without a word: a record that says "running" for ever would be worse than what he met.
+    fn drop(&mut self) {
+        if self.record.get_mut().has_ended() {
+            return;
+        }
+        let error = serde_json::json!({"error": {"kind": "internal", "message": "the job met a defect of the server: report it"}});
+        // What cannot be written down is found by the next server.
+        let _written = self.end(1, None, Some(error));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +288,25 @@ mod tests {
         assert_eq!(states(&world, false), [JobState::Failed]);
         drop(jobs(&world));
         assert_eq!(states(&world, true), [JobState::Failed], "the next server writes it down");
+    }
+
+    #[test]
+    fn a_job_that_nobody_works_on_any_more_has_failed_at_once() {
+        let world = SimWorld::new(4).world();
+        let jobs = jobs(&world);
+        let job = jobs.begin("backup", &[]).unwrap();
+        let id = job.id();
+        let died = std::thread::spawn(move || {
+            let _working = job;
+            panic!("a defect");
+        });
+        assert!(died.join().is_err());
+        let record = &read_jobs(&world, Path::new("/data"), true).unwrap()[0];
+        assert_eq!(
+            (record.state, record.exit, &record.error.as_ref().unwrap()["error"]["kind"]),
+            (JobState::Failed, Some(1), &"internal".into())
+        );
+        assert!(!jobs.cancel(&id), "it runs no more");
     }
 
     #[test]

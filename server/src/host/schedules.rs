@@ -106,14 +106,8 @@ impl Schedules {
         entry.check()?;
         let (name, now) = (entry.name.clone(), self.world.clock.wall_micros());
         self.change(|kept| {
-            match kept.iter_mut().find(|kept| kept.entry.name == entry.name) {
-                Some(kept) => {
-                    check_not_of_file(kept)?;
-                    kept.change(entry, now);
-                }
-                None => kept.push(Kept::new(entry, now)),
-            }
-            kept.sort_by(|a, b| a.entry.name.cmp(&b.entry.name));
+            kept.iter().find(|kept| kept.entry.name == entry.name).map_or(Ok(()), check_not_of_file)?;
+            put(kept, entry, now);
             Ok(())
         })?;
         self.list().into_iter().find(|state| state.entry.name == name).ok_or_else(|| Error::internal("a schedule that was set up is gone"))
@@ -159,17 +153,11 @@ impl Schedules {
         self.change(|kept| {
             kept.retain(|kept| kept.entry.origin.is_none() || entries.iter().any(|entry| entry.name == kept.entry.name));
             for entry in entries {
-                match kept.iter_mut().find(|kept| kept.entry.name == entry.name) {
-                    Some(kept) => {
-                        if kept.entry.origin.is_none() {
-                            replaced.push(entry.name.clone());
-                        }
-                        kept.change(entry, now);
-                    }
-                    None => kept.push(Kept::new(entry, now)),
+                if kept.iter().any(|kept| kept.entry.name == entry.name && kept.entry.origin.is_none()) {
+                    replaced.push(entry.name.clone());
                 }
+                put(kept, entry, now);
             }
-            kept.sort_by(|a, b| a.entry.name.cmp(&b.entry.name));
             Ok(())
         })?;
         Ok(replaced)
@@ -299,8 +287,9 @@ impl Schedules {
         let Some(_room) = self.rooms.take(work.kind == ScheduleKind::Drill.word()) else {
             return self.ended(work, Some("the server stopped before there was room for it".to_owned()), tell);
         };
-        let Some(commands) = &commander.0 else {
-            return self.ended(work, Some("this server carries no command lines out".to_owned()), tell);
+        let commands = match commander.commands() {
+            Ok(commands) => commands,
+            Err(error) => return self.ended(work, Some(error.to_string()), tell),
         };
         let directory = host.database().dir().to_string_lossy().into_owned();
         for (at, words) in work.lines.iter().enumerate() {
@@ -361,6 +350,15 @@ fn look(kept: &mut Kept, now: u64, news: &mut Vec<String>) -> Option<Work> {
             }
         }
     }
+}
+
+/// Sets a schedule up, or changes the one of its name; they stay in the order of their names.
+fn put(kept: &mut Vec<Kept>, entry: ScheduleEntry, now: u64) {
+    match kept.iter_mut().find(|kept| kept.entry.name == entry.name) {
+        Some(kept) => kept.change(entry, now),
+        None => kept.push(Kept::new(entry, now)),
+    }
+    kept.sort_by(|a, b| a.entry.name.cmp(&b.entry.name));
 }
 
 fn check_not_of_file(kept: &Kept) -> Result<()> {

@@ -24,7 +24,7 @@ pub(in crate::commands) fn run(session: &Session<'_>, name: Option<&str>) -> Res
     let state = database.state();
     let names: Vec<String> = match name {
         None => state.archives.keys().cloned().collect(),
-        Some(name) => vec![state.resolve(name).map_or(name, |(name, _)| name).to_owned()],
+        Some(name) => vec![state.meant(name).to_owned()],
     };
     for name in names {
         let Some(settings) = state.archives.get(&name) else {

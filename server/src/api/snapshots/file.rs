@@ -45,12 +45,17 @@ impl SnapshotTar {
         Ok(put(store, &key_of(&self.name), encode_json(self))? == PutOutcome::Created)
     }
 
+    /// Says that there is none of a name.
+    pub(super) fn missing(name: &str) -> Error {
+        Error::not_found(format!("snapshot \"{}\" does not exist", name.escape_debug())).with_object(name)
+    }
+
     /// Reads the one of a name.
     ///
     /// # Errors
     /// `NotFound` when there is none, `Corrupt`, `Incomplete`, `NewerFormat`, those of the store.
     pub(super) fn read(store: &dyn ObjectStore, name: &str) -> Result<Self> {
-        let missing = || Error::not_found(format!("snapshot \"{}\" does not exist", name.escape_debug())).with_object(name);
+        let missing = || SnapshotTar::missing(name);
         check_snapshot_id(name).map_err(|_| missing())?;
         let key = key_of(name);
         if store.head(&key).map_err(|error| store_error(&error))?.is_none() {

@@ -43,7 +43,7 @@ impl Source {
     pub(super) fn recover(self, host: &Arc<Host>, name: &str) -> Result<()> {
         let names = host.names();
         // An alias means the collection behind it.
-        let target = names.resolve(name).map_or(name, |(target, _)| target);
+        let target = names.meant(name);
         let (store, backups) = match &self {
             Source::Staged(staged) => (&staged.store, None),
             Source::Own { store, file, .. } => (store, Some(&file.backups)),

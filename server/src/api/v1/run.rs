@@ -37,7 +37,7 @@ impl Ran {
 /// # Errors
 /// `Usage` when nobody here carries commands out, those of writing queries down, `InvalidInput` when it prints more than an answer holds.
 pub(super) fn run(host: &Arc<Host>, commander: &Commander, words: &Words) -> Result<Ran> {
-    let commands = commander.0.as_ref().ok_or_else(|| Error::new(ErrorKind::Usage, "this server carries no commands out"))?;
+    let commands = commander.commands()?;
     let queries = words.vectors.as_ref().map(|(_, rows)| Queries::write(host, rows)).transpose()?;
     let line = words.line(queries.as_ref().map(|queries| queries.path.as_str()));
     // Locations are absolute and queries too; what else could be relative is not taken.
