@@ -18,6 +18,7 @@ mod dr;
 mod drill;
 mod index;
 mod jobs;
+mod keep;
 mod markdown;
 mod points;
 mod restore;

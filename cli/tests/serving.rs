@@ -10,6 +10,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 #[path = "serving/configured.rs"]
 mod configured;
+#[path = "serving/observing.rs"]
+mod observing;
 #[path = "serving/scheduled.rs"]
 mod scheduled;
 #[path = "serving/secured.rs"]
@@ -58,6 +60,12 @@ impl Place {
         self.serve_by(self.command("serve --listen 127.0.0.1:0"))
     }
 
+    fn serve_with(&self, env: &[(&str, &str)]) -> Server {
+        let mut command = self.command("serve --listen 127.0.0.1:0");
+        command.envs(env.iter().copied());
+        self.serve_by(command)
+    }
+
     fn serve_by(&self, mut command: Command) -> Server {
         let mut child = command.spawn().expect("the program starts");
         let notes = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
@@ -84,11 +92,15 @@ impl Drop for Place {
 }
 
 impl Server {
-    fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
-        let body = body.to_string();
-        let answer = self.client.send(method, path, &[("content-type", "application/json")], body.as_bytes()).expect("the server answers");
+    fn say(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let answer = self.client.send(method, path, headers, body.as_bytes()).expect("the server answers");
         let status = answer.status;
-        (status, serde_json::from_slice(&answer.into_whole(1 << 20).expect("the answer is whole")).expect("the answer is JSON"))
+        (status, String::from_utf8(answer.into_whole(8 << 20).expect("the answer is whole")).expect("the answer is text"))
+    }
+
+    fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        let (status, answer) = self.say(method, path, &[("content-type", "application/json")], &body.to_string());
+        (status, serde_json::from_str(&answer).expect("the answer is JSON"))
     }
 
     fn count(&self, name: &str) -> Value {

@@ -13,6 +13,7 @@ pub mod encryption;
 pub mod fence;
 pub mod fork;
 pub mod history;
+pub mod kept_json;
 pub mod lazy;
 pub mod prune;
 pub mod readiness;

@@ -2,12 +2,18 @@
 //!
 //! Parts are targets that begin with `vectra::`. What the crates below say is never shown: nobody promises that it holds no secret.
 
+mod queue;
+
 use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+
+use queue::Queue;
 
 pub use tracing::{Level, debug, enabled, error, info, warn};
 
@@ -15,6 +21,11 @@ pub use tracing::{Level, debug, enabled, error, info, warn};
 pub const PARTS: [&str; 6] = ["server", "http", "archive", "upkeep", "jobs", "schedule"];
 /// What stands before the name of a part in a target.
 const OURS: &str = "vectra::";
+/// How long the end of a process waits for who reads its log.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The lines of this process.
+static OUT: OnceLock<Queue> = OnceLock::new();
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,9 +106,36 @@ impl Filter {
 }
 
 /// Begins to write lines on stderr, for the rest of this process. Who calls it first decides.
-pub fn start(filter: &Filter, format: Format) {
+///
+/// Nobody waits for whoever reads them: a line that finds 1 MiB of others before it is dropped, and counted.
+pub fn start(filter: &Filter, format: Format) -> Log {
     // A second server in one process writes as the first one does.
-    let _first = tracing::subscriber::set_global_default(subscriber(filter, format, std::io::stderr));
+    let queue = OUT.get_or_init(|| {
+        Queue::start(
+            std::io::stderr(),
+            |lines| warn!(target: "vectra::server", lines, "lines of this log were dropped: nobody read them in time"),
+        )
+    });
+    let _first = tracing::subscriber::set_global_default(subscriber(filter, format, || queue.clone()));
+    Log(())
+}
+
+/// Gives how many lines were dropped since this process began.
+#[must_use]
+pub fn dropped() -> u64 {
+    OUT.get().map_or(0, Queue::dropped)
+}
+
+/// A log that was begun. Dropped, it waits until its lines are written, for a second at most.
+#[must_use = "its last lines are waited for when it is dropped"]
+pub struct Log(());
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(queue) = OUT.get() {
+            queue.settle(SETTLE);
+        }
+    }
 }
 
 /// Writes what `work` does on this thread to `to` instead of stderr.

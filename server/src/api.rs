@@ -178,7 +178,7 @@ impl Api {
                 Response::new(503, "text/plain", self.opening.to_string()).with_header("retry-after", RETRY_AFTER_SECONDS)
             }
             (COMMANDS_PATH, Method::Post, RequestBody::Whole(body)) => self.command(body),
-            (path, ..) if v1::is_meant(path) => v1::handle(self, request),
+            (path, ..) if v1::is_meant(path) => v1::handle(self, request, failed),
             _ => match self.answer(request) {
                 Ok(answer) => answer.into_response(took()),
                 Err(error) => answer::failed(failed.insert(error), took()),
@@ -187,10 +187,10 @@ impl Api {
     }
 
     /// Makes the response to a request about snapshots, whose body may come in pieces.
-    fn respond_about_snapshots(&self, request: Request) -> Response {
+    fn respond_about_snapshots(&self, request: Request, failed: &mut Option<Error>) -> Response {
         match self.open() {
-            Ok(open) => open.snapshots.answer(request),
-            Err(error) => answer::failed(&error, 0),
+            Ok(open) => open.snapshots.answer(request, failed),
+            Err(error) => answer::failed(failed.insert(error), 0),
         }
     }
 
@@ -220,7 +220,7 @@ impl Handler for Api {
         let route = self.requests.route(request.head.method, &request.head.path);
         let mut failed = None;
         let (head, mut response) = if snapshots::are_meant(&request.head.path) {
-            (request.head.clone(), self.respond_about_snapshots(request))
+            (request.head.clone(), self.respond_about_snapshots(request, &mut failed))
         } else {
             let response = self.respond(&request, &took, &mut failed);
             (request.head, response)

@@ -1,6 +1,8 @@
 //! The lines that a server writes to its log: what happened, to what, how long it took. Never a body, a key, a query string or a header.
 
-use engine::Error;
+use std::time::Duration;
+
+use engine::{Error, ErrorKind};
 use platform::http::{Head, Method};
 use platform::log::{debug, enabled, error, info, warn};
 
@@ -20,6 +22,11 @@ pub fn ending(why: Option<&Error>) {
         None => info!(target: "vectra::server", "ending"),
         Some(why) => error!(target: "vectra::server", kind = why.kind.name(), error = %why, "ending: a log takes no more writes"),
     }
+}
+
+/// Says that requests were not answered though the server waited for them.
+pub fn given_up(waited: Duration) {
+    warn!(target: "vectra::server", seconds = waited.as_secs(), "requests took too long to end, and were given up");
 }
 
 /// Says that the server has ended, and what could not be closed.
@@ -44,7 +51,12 @@ pub(crate) struct Answered<'a> {
 impl Answered<'_> {
     /// Says whether the log has a line for it.
     pub(crate) fn is_logged(&self) -> bool {
-        self.status >= 500 || self.micros > SLOW_MICROS || enabled!(target: "vectra::http", platform::log::Level::DEBUG)
+        self.is_failure() || self.micros > SLOW_MICROS || enabled!(target: "vectra::http", platform::log::Level::DEBUG)
+    }
+
+    /// Tells whether it failed here. Whose collection was replaced meanwhile only has to ask again.
+    fn is_failure(&self) -> bool {
+        self.status >= 500 && self.error.is_none_or(|error| error.kind != ErrorKind::Interrupted)
     }
 
     /// Writes the line.
@@ -52,7 +64,7 @@ impl Answered<'_> {
         let Answered { head, route, status, micros, error } = self;
         let (method, ms, trace) = (Method::name(head.method), *micros as f64 / 1e3, traceparent(head));
         let kind = error.map(|error| error.kind.name());
-        if *status >= 500 {
+        if self.is_failure() {
             // What the client is told, too; the text of an error of ours names files and objects.
             let why = error.map(ToString::to_string);
             error!(target: "vectra::http", method, route, status, ms, kind, error = why, request_id, traceparent = trace, "request failed");
@@ -146,6 +158,21 @@ mod tests {
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         for bad in ["", "00", "00-4bf9-00f0-01", upper.as_str(), zero, "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] {
             assert_eq!(traceparent(&head("traceparent", bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_only_has_to_ask_again_is_no_failure_of_the_server() {
+        let head = head("x-request-id", "1");
+        let interrupted = Error::new(ErrorKind::Interrupted, "replaced");
+        for (status, error, is_failure) in [
+            (503, Some(&interrupted), false),
+            (503, Some(&Error::new(ErrorKind::Unreachable, "away")), true),
+            (500, None, true),
+            (404, None, false),
+        ] {
+            let answered = Answered { head: &head, route: "GET /", status, micros: 0, error };
+            assert_eq!(answered.is_failure(), is_failure, "{status} {error:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The grammar of `vectra archive`.
 
+use super::keep::KeepArgs;
 use super::values;
 use super::{VerifyLevel, WaitArgs};
 use crate::time::{Moment, parse_moment};
@@ -182,18 +183,9 @@ pub struct ArchivePrune {
     #[arg(long, value_name = "TIME", value_parser = values::length,
           required_unless_present_any = ["keep_full", "keep_daily", "keep_weekly", "keep_monthly"])]
     pub keep_window: Option<Duration>,
-    /// Keep the newest N full backups, with those that build on them
-    #[arg(long, value_name = "N")]
-    pub keep_full: Option<u32>,
-    /// Keep the newest backup of each of the last N days
-    #[arg(long, value_name = "N")]
-    pub keep_daily: Option<u32>,
-    /// Keep the newest backup of each of the last N weeks
-    #[arg(long, value_name = "N")]
-    pub keep_weekly: Option<u32>,
-    /// Keep the newest backup of each of the last N months
-    #[arg(long, value_name = "N")]
-    pub keep_monthly: Option<u32>,
+    /// Which backups stay.
+    #[command(flatten)]
+    pub keep: KeepArgs,
     /// Between the run that writes down what nothing needs and the one that deletes it
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = values::length)]
     pub grace: Duration,

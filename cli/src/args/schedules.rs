@@ -1,5 +1,6 @@
 //! The grammar of `vectra schedules` and `vectra drill schedule`.
 
+use super::keep::KeepArgs;
 use super::values;
 use clap::{Args, Subcommand};
 use server::schedules::{Keep, ScheduleEntry, ScheduleKind};
@@ -94,18 +95,9 @@ pub struct ScheduleSet {
     /// Keep every moment of this long restorable, where the destination is an archive too (1h30m, 7d, 4w)
     #[arg(long, value_name = "TIME", value_parser = length_text)]
     pub keep_window: Option<String>,
-    /// Keep the newest N full backups, with those that build on them
-    #[arg(long, value_name = "N")]
-    pub keep_full: Option<u32>,
-    /// Keep the newest backup of each of the last N days
-    #[arg(long, value_name = "N")]
-    pub keep_daily: Option<u32>,
-    /// Keep the newest backup of each of the last N weeks
-    #[arg(long, value_name = "N")]
-    pub keep_weekly: Option<u32>,
-    /// Keep the newest backup of each of the last N months
-    #[arg(long, value_name = "N")]
-    pub keep_monthly: Option<u32>,
+    /// Which backups stay.
+    #[command(flatten)]
+    pub keep: KeepArgs,
 }
 
 /// What is drilled, and when.
@@ -166,10 +158,10 @@ impl ScheduleSet {
     pub fn entry(&self, destination: String) -> ScheduleEntry {
         let keep = Keep {
             keep_window: self.keep_window.clone(),
-            keep_full: self.keep_full,
-            keep_daily: self.keep_daily,
-            keep_weekly: self.keep_weekly,
-            keep_monthly: self.keep_monthly,
+            keep_full: self.keep.keep_full,
+            keep_daily: self.keep.keep_daily,
+            keep_weekly: self.keep.keep_weekly,
+            keep_monthly: self.keep.keep_monthly,
         };
         self.when.complete(ScheduleEntry { keep, ..ScheduleEntry::new(ScheduleKind::Backup, self.collection.clone(), destination) })
     }

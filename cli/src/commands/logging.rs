@@ -2,15 +2,14 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, usage};
-use platform::log::{self, Filter, Format};
+use platform::log::{self, Filter, Format, Log};
 use std::str::FromStr;
 
-/// Begins to write the log.
-pub(super) fn start(config: &Config) -> Result<(), Failure> {
+/// Begins to write the log, whose last lines are waited for when the value is dropped.
+pub(super) fn start(config: &Config) -> Result<Log, Failure> {
     let filter: Filter = read(config, "server.log")?;
     let format: Format = read(config, "server.log_format")?;
-    log::start(&filter, format);
-    Ok(())
+    Ok(log::start(&filter, format))
 }
 
 fn read<T: FromStr<Err = String> + Default>(config: &Config, key: &str) -> Result<T, Failure> {

@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(), Failure> {
     let config = super::config::load(globals, out, args)?;
-    logging::start(&config)?;
+    let _log = logging::start(&config)?;
     let session = &Session::at(config.data_dir(), globals, out)?;
     let keys = Keys {
         admin: api_key::find(&*session.world.fs, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
@@ -69,11 +69,8 @@ pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(
     ended.map_err(|error| Failure::new(ErrorKind::Io, format!("cannot wait for signals: {error}")))?;
     let broken = host.broken();
     logs::ending(broken.as_ref());
-    if broken.is_none() {
-        session.out.note("ending: requests that began are answered");
-    }
     if !served.stop(GRACE) {
-        session.out.warn("requests took longer than 30 s to end, and were given up");
+        logs::given_up(GRACE);
     }
     let stopped = host.stop();
     logs::ended(stopped.as_ref().err());

@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::error::{Error, Result};
+use engine::error::Result;
 use platform::World;
 use serde::{Deserialize, Serialize};
 
 use super::create::BackupReport;
 use super::format::BackupType;
+use crate::kept_json;
 
 /// Version of the note.
 const NOTE_VERSION: u32 = 1;
-/// Longest note that is read.
-const NOTE_LEN_MAX: u64 = 1 << 16;
+/// What the file of a note holds.
+const NOTE: &str = "notes on backups";
 
 /// The last complete backup of a type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,9 +76,8 @@ pub(super) fn note(world: &World, data_dir: &Path, report: &BackupReport, chain_
         BackupType::Full => notes.full = Some(noted),
         BackupType::Incremental => notes.incremental = Some(noted),
     }
-    let bytes = serde_json::to_vec(&notes).map_err(|error| Error::internal(format!("a note cannot be said in JSON: {error}")))?;
     world.fs.create_dir_all(&dir(data_dir))?;
-    Ok(world.write_file_durably(&path(data_dir, &report.collection), &bytes)?)
+    kept_json::write(world, &path(data_dir, &report.collection), NOTE, &notes)
 }
 
 /// Reads what is remembered of a collection's backups; nothing is where none was made.
@@ -85,14 +85,7 @@ pub(super) fn note(world: &World, data_dir: &Path, report: &BackupReport, chain_
 /// # Errors
 /// `Corrupt` when the note does not read, `NewerFormat`, `Io`.
 pub fn read(world: &World, data_dir: &Path, name: &str) -> Result<BackupNotes> {
-    let path = path(data_dir, name);
-    let Some(found) = world.fs.metadata(&path)? else { return Ok(BackupNotes::default()) };
-    if found.len > NOTE_LEN_MAX {
-        return Err(Error::corrupt("the note of a collection's backups is too long").with_file(&path));
-    }
-    let bytes = platform::fs::read_file(&*world.fs, &path)?;
-    let notes: BackupNotes = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::corrupt(format!("the note of a collection's backups does not read: {error}")).with_file(&path))?;
+    let notes: BackupNotes = kept_json::read(world, &path(data_dir, name), NOTE)?.unwrap_or_default();
     if notes.format > NOTE_VERSION {
         return Err(engine::codec::file_header::newer_format("note", format!("version {}", notes.format), NOTE_VERSION as u16));
     }

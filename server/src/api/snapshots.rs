@@ -122,8 +122,8 @@ impl Snapshots {
         Arc::new(Snapshots { host, shelves: Default::default(), is_cleared: Mutex::default() })
     }
 
-    /// Answers a request about snapshots.
-    pub(super) fn answer(self: &Arc<Self>, request: Request) -> Response {
+    /// Answers a request about snapshots; keeps what failed.
+    pub(super) fn answer(self: &Arc<Self>, request: Request, failed: &mut Option<Error>) -> Response {
         let clock = &self.host.database().world().clock;
         let began = clock.monotonic_micros();
         let outcome = self.routed(request);
@@ -132,7 +132,7 @@ impl Snapshots {
             Ok(Given::Answer(answer)) => answer.into_response(took),
             Ok(Given::File(response)) => response,
             Ok(Given::Accepted(job)) => answer::accepted(&job, took),
-            Err(error) => answer::failed(&error, took),
+            Err(error) => answer::failed(failed.insert(error), took),
         }
     }
 

@@ -40,11 +40,11 @@ pub(super) fn is_for_readers(method: Method, path: &str) -> bool {
     }
 }
 
-/// Answers a typed call.
-pub(super) fn handle(api: &Api, request: &Request) -> Response {
+/// Answers a typed call; keeps why it could not be made.
+pub(super) fn handle(api: &Api, request: &Request, why: &mut Option<Error>) -> Response {
     match answered(api, request) {
         Ok(response) => response,
-        Err(error) => failed(&error),
+        Err(error) => failed(why.insert(error)),
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use engine::{Error, Result};
+use engine::Result;
+use pitr::kept_json;
 use platform::World;
 use serde::{Deserialize, Serialize};
 
 use super::Host;
 
-/// Longest file of goals that is read.
-const FILE_LEN_MAX: u64 = 8 << 20;
+/// What the file holds.
+const GOALS: &str = "goals";
 
 /// What the archive of a collection has to reach, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,13 +34,7 @@ fn path(data_dir: &Path) -> PathBuf {
 /// # Errors
 /// `Io`, `Corrupt`.
 pub fn read_goals(world: &World, data_dir: &Path) -> Result<BTreeMap<String, Goals>> {
-    let path = path(data_dir);
-    let Some(found) = world.fs.metadata(&path)? else { return Ok(BTreeMap::new()) };
-    if found.len > FILE_LEN_MAX {
-        return Err(Error::corrupt("the file of goals is too long").with_file(&path).with_expected(FILE_LEN_MAX, found.len));
-    }
-    let bytes = platform::fs::read_file(&*world.fs, &path)?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("the goals do not read: {error}")).with_file(&path))
+    Ok(kept_json::read(world, &path(data_dir), GOALS)?.unwrap_or_default())
 }
 
 impl Host {
@@ -50,8 +45,7 @@ impl Host {
     pub fn set_goals(&self, goals: BTreeMap<String, Goals>) -> Result<()> {
         let (world, path) = (self.database.world(), path(self.database.dir()));
         if !goals.is_empty() || world.fs.metadata(&path)?.is_some() {
-            let bytes = serde_json::to_vec(&goals).map_err(|error| Error::internal(format!("goals cannot be said in JSON: {error}")))?;
-            world.write_file_durably(&path, &bytes)?;
+            kept_json::write(world, &path, GOALS, &goals)?;
         }
         self.goals.store(goals.into());
         Ok(())

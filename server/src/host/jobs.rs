@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::logs;
-use engine::{Error, Result};
+use engine::Result;
 use parking_lot::Mutex;
+use pitr::kept_json;
 use platform::World;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Jobs that are kept; the oldest that ended go first.
 const KEPT_MAX: usize = 200;
-/// Longest file of a job that is read.
-const FILE_LEN_MAX: u64 = 8 << 20;
 
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,12 +113,11 @@ pub fn read_jobs(world: &World, data_dir: &Path, is_served: bool) -> Result<Vec<
             continue;
         }
         let path = dir.join(&entry.name);
-        if world.fs.metadata(&path)?.is_none_or(|metadata| metadata.len > FILE_LEN_MAX) {
+        // It may have been removed since the folder was listed; one that said too much hides no others.
+        if world.fs.metadata(&path)?.is_none_or(|metadata| metadata.len > kept_json::LEN_MAX) {
             continue;
         }
-        let bytes = platform::fs::read_file(&*world.fs, &path)?;
-        let mut record: JobRecord =
-            serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("a job does not read: {error}")).with_file(&path))?;
+        let Some(mut record): Option<JobRecord> = kept_json::read(world, &path, "a job")? else { continue };
         if !is_served && !record.has_ended() {
             abandon(&mut record);
         }
@@ -188,8 +186,7 @@ impl Jobs {
     }
 
     fn write(&self, record: &JobRecord) -> Result<()> {
-        let bytes = serde_json::to_vec(record).map_err(|error| Error::internal(format!("a job cannot be said in JSON: {error}")))?;
-        Ok(self.world.write_file_durably(&self.dir.join(format!("{}.json", record.job)), &bytes)?)
+        kept_json::write(&self.world, &self.dir.join(format!("{}.json", record.job)), "a job", record)
     }
 
     /// Removes the oldest jobs that ended, down to those that are kept.

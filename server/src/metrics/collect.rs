@@ -51,6 +51,7 @@ fn machine(page: &mut Page, world: &World, data_dir: &Path, host: &Host) {
     if let Ok(free) = world.fs.available_bytes(data_dir) {
         page.add("vectra_disk_free_bytes", &[], free as f64);
     }
+    page.add("vectra_log_lines_dropped_total", &[], platform::log::dropped() as f64);
     page.add("process_cpu_seconds_total", &[], seconds(world.clock.cpu_micros()));
     page.add("process_start_time_seconds", &[], seconds(host.started()));
     let memory = process::resident_bytes();

@@ -41,7 +41,7 @@ const C: &[&str] = &["collection"];
 const CA: &[&str] = &["collection", "archive"];
 
 /// All of them, in the order of the page.
-pub(super) const FAMILIES: [Family; 45] = [
+pub(super) const FAMILIES: [Family; 46] = [
     family("vectra_build_info", Gauge, &["version", "kernels"], "what runs"),
     family("vectra_memory_resident_bytes", Gauge, &[], "memory of the process"),
     family("vectra_disk_free_bytes", Gauge, &[], "what an ordinary user may still write where the data is"),
@@ -80,6 +80,7 @@ pub(super) const FAMILIES: [Family; 45] = [
     family("vectra_drill_rto_seconds", Gauge, C, "seconds until its first answer"),
     family("vectra_drill_mismatch_total", Counter, &["collection", "check"], "what drills found to differ"),
     family("vectra_fencing_epoch", Gauge, C, "timelines that the history has behind it"),
+    family("vectra_log_lines_dropped_total", Counter, &[], "lines of the server's log that nobody read in time"),
     family("process_cpu_seconds_total", Counter, &[], "processor time, user and system"),
     family("process_resident_memory_bytes", Gauge, &[], "memory of the process"),
     family("process_open_fds", Gauge, &[], "open files and sockets"),

@@ -22,10 +22,10 @@ pub(in crate::commands) fn run(globals: &Globals, out: &Output, args: &ArchivePr
     let number = |keep: Option<u32>| keep.map(|keep| keep as usize);
     let policy = Policy {
         keep_window: args.keep_window.map(micros),
-        keep_full: number(args.keep_full),
-        keep_daily: number(args.keep_daily),
-        keep_weekly: number(args.keep_weekly),
-        keep_monthly: number(args.keep_monthly),
+        keep_full: number(args.keep.keep_full),
+        keep_daily: number(args.keep.keep_daily),
+        keep_weekly: number(args.keep.keep_weekly),
+        keep_monthly: number(args.keep.keep_monthly),
     };
     let request = PruneRequest { policy, grace: micros(args.grace), dry_run: args.dry_run };
     let report = prune(&world, &store, &request, &show_bytes(out, "prune"));

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{Error, Result};
+use engine::Result;
+use pitr::kept_json;
 use pitr::schedule::Runs;
 use platform::World;
 use serde::{Deserialize, Serialize};
 
 use super::ScheduleEntry;
 
-/// Longest file of schedules that is read.
-const FILE_LEN_MAX: u64 = 8 << 20;
+/// What the file holds.
+const SCHEDULES: &str = "schedules";
 
 /// How a run ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,17 +123,11 @@ pub(super) fn path(data_dir: &Path) -> PathBuf {
 
 /// Reads what is kept.
 pub(super) fn read(world: &World, path: &Path) -> Result<Vec<Kept>> {
-    let Some(found) = world.fs.metadata(path)? else { return Ok(Vec::new()) };
-    if found.len > FILE_LEN_MAX {
-        return Err(Error::corrupt("the file of schedules is too long").with_file(path).with_expected(FILE_LEN_MAX, found.len));
-    }
-    let bytes = platform::fs::read_file(&*world.fs, path)?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("the schedules do not read: {error}")).with_file(path))
+    Ok(kept_json::read(world, path, SCHEDULES)?.unwrap_or_default())
 }
 
 pub(super) fn write(world: &World, path: &Path, kept: &[Kept]) -> Result<()> {
-    let bytes = serde_json::to_vec(kept).map_err(|error| Error::internal(format!("schedules cannot be said in JSON: {error}")))?;
-    Ok(world.write_file_durably(path, &bytes)?)
+    kept_json::write(world, path, SCHEDULES, kept)
 }
 
 /// Reads the schedules of a data directory, with a server or without one.

@@ -1,90 +1,23 @@
 //! The real program as whoever watches it sees it: its metrics, its log, and what never stands there.
 
-use platform::World;
+use crate::{Place, Server};
 use platform::clock::{Clock, OsClock};
 use platform::http::Method;
-use platform::http::client::{Client, ClientOptions};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::io::BufRead;
+use std::process::Command;
 
-const DOCUMENT: &str = include_str!("../../docs/ops/metrics.md");
+const DOCUMENT: &str = include_str!("../../../docs/ops/metrics.md");
 /// How long anything may take to be seen, in microseconds.
 const PATIENCE_MICROS: u64 = 60_000_000;
 
-/// A directory with a database, removed in the end.
-struct Place {
-    world: World,
-    dir: PathBuf,
-}
-
-/// A server over it.
-struct Server {
-    child: Child,
-    notes: BufReader<ChildStderr>,
-    client: Client,
-}
-
-impl Place {
-    fn new() -> Self {
-        let world = World::real();
-        let dir = std::env::temp_dir().join(format!("vectra-observing-test-{:016x}", world.random.u64()));
-        world.fs.create_dir_all(&dir).expect("a directory is made");
-        Place { world, dir }
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vectra"));
-        command.env_clear().current_dir(&self.dir).arg("--data-dir").arg(self.dir.join("data")).args(line.split_whitespace());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn ok(&self, line: &str) -> String {
-        let output = self.command(line).output().expect("the program runs");
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn serve(&self, env: &[(&str, &str)]) -> Server {
-        let mut command = self.command("serve --listen 127.0.0.1:0");
-        let mut child = command.envs(env.iter().copied()).spawn().expect("the program starts");
-        let mut notes = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
-        let mut line = String::new();
-        notes.read_line(&mut line).expect("notes are text");
-        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("the server says where it listens, not {line}"));
-        let client = Client::new(url.trim_end(), ClientOptions::default()).expect("the address is one");
-        Server { child, notes, client }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = self.world.fs.remove_dir_all(&self.dir);
-    }
-}
-
 impl Server {
-    fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
-        let answer = self.client.send(method, path, headers, body.as_bytes()).expect("the server answers");
-        let status = answer.status;
-        (status, String::from_utf8(answer.into_whole(8 << 20).expect("the answer is whole")).expect("the answer is text"))
-    }
-
-    fn upsert(&self, name: &str, ids: std::ops::Range<u64>) {
-        let points: Vec<Value> = ids.map(|id| json!({"id": id, "vector": [id, 1]})).collect();
-        let path = format!("/collections/{name}/points");
-        let (status, answer) = self.ask(Method::Put, &path, &[], &json!({"points": points}).to_string());
-        assert_eq!(status, 200, "{answer}");
-    }
-
     /// Asks for the metrics until a sample is there.
     fn metrics_with(&self, sample: &str) -> String {
         let clock = OsClock::new();
         while clock.monotonic_micros() < PATIENCE_MICROS {
-            let (status, page) = self.ask(Method::Get, "/metrics", &[], "");
+            let (status, page) = self.say(Method::Get, "/metrics", &[], "");
             assert_eq!(status, 200);
             if page.contains(sample) {
                 return page;
@@ -103,22 +36,6 @@ impl Server {
             line.clear();
         }
         panic!("no line says {words}");
-    }
-
-    /// Ends it and gives the rest of what it wrote to stderr.
-    fn end(mut self) -> String {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill runs");
-        assert!(sent.success() && self.child.wait().expect("the server ends").success());
-        let mut rest = String::new();
-        self.notes.read_to_string(&mut rest).expect("the log is text");
-        rest
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -176,7 +93,7 @@ fn a_server_that_does_everything_exports_every_documented_metric_and_no_other() 
     let settings = "[archive.docs]\nrpo = \"60s\"\nrto = \"120s\"\nwindow = \"7d\"\n\
          [[schedule]]\ncollection = \"docs\"\ndestination = \"scheduled\"\nevery = \"52w\"\n";
     platform::fs::write_file_durably(&*place.world.fs, &place.dir.join("vectra.toml"), settings.as_bytes()).expect("a file is written");
-    let server = place.serve(&[("VECTRA_CONFIG", "vectra.toml")]);
+    let server = place.serve_with(&[("VECTRA_CONFIG", "vectra.toml")]);
     place.ok("collections create docs --dim 2 --distance dot");
     server.upsert("docs", 0..50);
     place.ok("archive enable docs --to archive");
@@ -186,7 +103,7 @@ fn a_server_that_does_everything_exports_every_documented_metric_and_no_other() 
     place.ok("collections backup docs --destination backups --snapshot-id second --wait");
     place.ok("archive verify archive");
     place.ok("drill run docs --source archive --to-time latest");
-    server.ask(Method::Post, "/collections/docs/points/query", &[], &json!({"query": [1, 0]}).to_string());
+    server.ask(Method::Post, "/collections/docs/points/query", &json!({"query": [1, 0]}));
     // The first page begins the look at what lies on the disk.
     let page = server.metrics_with("vectra_recovery_window_end_timestamp_seconds");
     let found = read_page(&page);
@@ -218,26 +135,27 @@ fn the_log_names_requests_and_never_a_key_a_body_or_a_query() {
     let place = Place::new();
     let keys = [("VECTRA_API_KEY", "secret-admin"), ("VECTRA_READ_ONLY_API_KEY", "secret-reader")];
     let log = [("VECTRA_LOG", "trace"), ("VECTRA_LOG_FORMAT", "json")];
-    let server = place.serve(&[&keys[..], &log[..]].concat());
+    let mut server = place.serve_with(&[&keys[..], &log[..]].concat());
     let admin = ("api-key", "secret-admin");
     let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     let create = json!({"vectors": {"size": 2, "distance": "Dot"}}).to_string();
     assert_eq!(
-        server.ask(Method::Put, "/collections/secret-name?token=secret-query", &[admin, ("x-request-id", "mine-1"), trace], &create).0,
+        server.say(Method::Put, "/collections/secret-name?token=secret-query", &[admin, ("x-request-id", "mine-1"), trace], &create).0,
         200
     );
     let body = json!({"points": [{"id": 1, "vector": [1, 1], "payload": {"text": "secret-payload"}}]}).to_string();
-    assert_eq!(server.ask(Method::Put, "/collections/secret-name/points", &[("authorization", "Bearer secret-admin")], &body).0, 200);
+    assert_eq!(server.say(Method::Put, "/collections/secret-name/points", &[("authorization", "Bearer secret-admin")], &body).0, 200);
     for (path, headers) in [
         ("/collections/secret-name", vec![("api-key", "secret-wrong")]),
         ("/collections/secret-missing", vec![admin, ("x-request-id", "secret id")]),
         ("/nothing/secret-path", vec![admin, ("cookie", "secret-cookie")]),
         ("/collections?api-key=secret-admin", vec![("api-key", "secret-reader"), ("traceparent", "secret-trace")]),
     ] {
-        server.ask(Method::Get, path, &headers, "");
+        server.say(Method::Get, path, &headers, "");
     }
-    server.ask(Method::Post, "/collections/secret-name/points/query", &[admin], "{\"query\": \"secret-broken");
-    let rest = server.end();
+    server.say(Method::Post, "/collections/secret-name/points/query", &[admin], "{\"query\": \"secret-broken");
+    let (code, rest) = server.signal("TERM");
+    assert_eq!(code, Some(0), "{rest}");
     assert!(!rest.contains("secret"), "{rest}");
     let lines: Vec<Value> = rest.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let create = lines.iter().find(|line| line["request_id"] == "mine-1").unwrap_or_else(|| panic!("{rest}"));
@@ -245,16 +163,28 @@ fn the_log_names_requests_and_never_a_key_a_body_or_a_query() {
     assert_eq!(create["traceparent"], trace.1);
     let said = |words: &str| lines.iter().filter(|line| line["message"] == words).count();
     assert!(said("ready") == 1 && said("ending") == 1 && said("ended") == 1 && said("request") > 4, "{rest}");
-    assert!(
-        rest.lines().filter(|line| serde_json::from_str::<Value>(line).is_err()).count() <= 1,
-        "only the last note is no line of the log: {rest}"
-    );
+    assert_eq!(lines.len(), rest.lines().count(), "all that a server says is its log: {rest}");
+}
+
+#[test]
+fn a_server_whose_log_nobody_reads_answers_and_ends_and_counts_what_it_dropped() {
+    let place = Place::new();
+    let mut server = place.serve_with(&[("VECTRA_LOG", "debug"), ("VECTRA_LOG_FORMAT", "json")]);
+    // A line has about 200 bytes: far more than the pipe takes, and more than the server keeps.
+    for _ in 0..10_000 {
+        assert_eq!(server.say(Method::Get, "/healthz", &[("x-request-id", &"x".repeat(128))], "").0, 200);
+    }
+    let page = server.say(Method::Get, "/metrics", &[], "").1;
+    let dropped = page.lines().find_map(|line| line.strip_prefix("vectra_log_lines_dropped_total ")).expect("the number is exported");
+    assert!(dropped.parse::<f64>().expect("it is a number") > 0.0, "{dropped}");
+    let sent = Command::new("kill").arg("-TERM").arg(server.child.id().to_string()).status().expect("kill runs");
+    assert!(sent.success() && server.child.wait().expect("the server ends, whoever reads").success());
 }
 
 #[test]
 fn an_archive_that_fails_is_told_once_and_again_when_it_is_back() {
     let place = Place::new();
-    let mut server = place.serve(&[("VECTRA_LOG", "off,archive=info")]);
+    let mut server = place.serve_with(&[("VECTRA_LOG", "off,archive=info")]);
     place.ok("collections create docs --dim 2 --distance dot");
     place.ok("archive enable docs --to archive");
     place.ok("archive run --once");
