@@ -4,6 +4,7 @@
 
 pub mod object;
 pub mod record;
+pub mod tar;
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))

@@ -12,8 +12,11 @@ pub mod manifest;
 pub mod npy;
 pub mod operations;
 pub mod payload;
+pub mod requests;
 pub mod segment;
+pub mod served;
 pub mod snapshot;
+pub mod upload;
 pub mod vecs;
 pub mod vectors;
 
@@ -46,6 +49,8 @@ pub const TARGETS: &[Target] = &[
     jsonl::TARGET,
     filter::TARGET,
     operations::TARGET,
+    requests::TARGET,
+    upload::TARGET,
 ];
 
 /// The target that must fail: it proves that a panic is noticed.

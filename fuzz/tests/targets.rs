@@ -75,6 +75,11 @@ fn operations_with_power_cuts_hold() {
 }
 
 #[test]
+fn calls_of_a_server_and_files_of_snapshots_hold() {
+    hold(&["requests", "upload"], LIVES);
+}
+
+#[test]
 fn what_was_found_once_holds_now() {
     let (fs, dir) = (OsFileSystem::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions"));
     let mut count = 0;
@@ -107,6 +112,8 @@ fn every_target_is_in_a_test_above() {
         "jsonl",
         "filter",
         "operations",
+        "requests",
+        "upload",
     ];
     let all: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(all, known);
