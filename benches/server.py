@@ -83,8 +83,8 @@ def write_bodies():
     return vectors.shape[1], queries
 
 
-def load(name, server, method, path, bodies, connections, seconds=SECONDS, points=None):
-    words = [f"{BESIDE}/http-load", server.url, method, path, f"{WORK}/{bodies}"]
+def load(name, server, method, path, bodies, connections, seconds=SECONDS, points=None, pace=None):
+    words = [f"{BESIDE}/http-load", server.url, method, path, f"{WORK}/{bodies}", *(["--per-second", str(pace)] if pace else [])]
     line = subprocess.run([*words, "--connections", str(connections), "--seconds", seconds, "--json"], capture_output=True, text=True, check=True)
     row = json.loads(line.stdout)
     del row["name"]
@@ -106,18 +106,20 @@ def recall(server, queries):
 
 
 @contextlib.contextmanager
-def busy(server):
-    """Keeps writers, an archive and backups going."""
+def busy(server, pace=None):
+    """Keeps a writer of batches, an archive and backups going: as fast as they can, or so many batches and one backup a second."""
     stop, made = threading.Event(), []
+    name = f"upsert_{pace * 100}_points_per_s_beside_queries" if pace else "upsert_beside_queries"
 
     def write():
         while not stop.is_set():
-            load("upsert_beside_queries", server, "PUT", "/collections/d/points?wait=true", "batches", 1, "2", points=100)
+            load(name, server, "PUT", "/collections/d/points?wait=true", "batches", 1, "2", points=100, pace=pace)
 
     def back_up():
         while not stop.is_set():
             made.append(subprocess.run([VECTRA, "--url", server.url, "collections", "backup", "d", "--destination", f"{WORK}/backups",
                                         "--snapshot-id", f"b{time.monotonic_ns()}", "--wait", "--quiet"], check=True, capture_output=True))
+            stop.wait(1 if pace else 0)
 
     threads = [threading.Thread(target=work) for work in (write, back_up)]
     for thread in threads:
@@ -148,9 +150,11 @@ def main_round(dim, queries, metric):
     for connections in (8, 1):
         load(f"query_{connections}_connections", server, "POST", "/collections/d/points/query", "queries", connections)
     subprocess.run([VECTRA, "--url", server.url, "archive", "enable", "d", "--to", f"{WORK}/archive", "--quiet"], check=True, capture_output=True)
-    with busy(server) as made:
-        load("query_1_connection_while_busy", server, "POST", "/collections/d/points/query", "queries", 1, "10")
-    say("backups_meanwhile", count=len(made))
+    for pace in (2, 10, None):
+        name = f"query_1_connection_beside_{pace * 100}_points_per_s" if pace else "query_1_connection_while_busy"
+        with busy(server, pace) as made:
+            load(name, server, "POST", "/collections/d/points/query", "queries", 1, "10")
+        say("backups_meanwhile", of=name, count=len(made))
     for connections in (1, 4, 8):
         load(f"single_durable_upserts_{connections}_connections", server, "PUT", "/collections/d/points?wait=true", "singles", connections)
     server.end()

@@ -1,9 +1,9 @@
-//! Load on a server over HTTP: `http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--fresh]
-//! [--json]`.
+//! Load on a server over HTTP: `http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--per-second R]
+//! [--header 'NAME: VALUE'] [--fresh] [--json]`.
 //!
 //! `BODIES` is a file with one body a line, as `vectra export` and a few lines of script write them; each connection sends every
 //! N-th line, from the first again after the last, and sends the next when the answer to the one before was read. All requests
-//! are written down before the clock starts. With `--fresh` each request has a connection of its own, as the Python client does it on
+//! are written down before the clock starts. With `--per-second` each connection sends no more than so many requests in a second. With `--fresh` each request has a connection of its own, as the Python client does it on
 //! one machine. Answers other than 2xx are counted apart; the first of them is shown.
 //!
 //! `http-load --door [WORKERS [MICROS [CONCURRENCY]]]` serves the smallest answer there is, after computing for so many microseconds,
@@ -19,13 +19,15 @@ use platform::http::client::{Client, ClientOptions, Prepared};
 use platform::http::{Admission, Handler, Head, Method, Refusal, Request, Response, ServeOptions, serve};
 use platform::process::wait_for_termination;
 
-const USAGE: &str = "http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--header 'NAME: VALUE'] [--fresh] [--json]";
+const USAGE: &str =
+    "http-load URL METHOD PATH [BODIES] [--connections N] [--seconds S] [--per-second R] [--header 'NAME: VALUE'] [--fresh] [--json]";
 
 /// What the command line says.
 struct Options {
     plain: Vec<String>,
     connections: usize,
     seconds: u64,
+    per_second: Option<u64>,
     headers: Vec<(String, String)>,
     is_fresh: bool,
     is_json: bool,
@@ -54,13 +56,15 @@ fn main() {
 }
 
 fn read(arguments: Vec<String>) -> Options {
-    let mut options = Options { plain: Vec::new(), connections: 1, seconds: 5, headers: Vec::new(), is_fresh: false, is_json: false };
+    let mut options =
+        Options { plain: Vec::new(), connections: 1, seconds: 5, per_second: None, headers: Vec::new(), is_fresh: false, is_json: false };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect(USAGE);
         match argument.as_str() {
             "--connections" => options.connections = value().parse().expect("a number of connections"),
             "--seconds" => options.seconds = value().parse().expect("a number of seconds"),
+            "--per-second" => options.per_second = Some(value().parse().expect("a number of requests")),
             "--header" => {
                 let value = value();
                 let (name, value) = value.split_once(':').expect("a header is a name, a colon and a value");
@@ -100,17 +104,30 @@ fn run(options: &Options, url: &str, method: Method, path: &str, bodies: &[Vec<u
     let measured = std::thread::scope(|scope| {
         let clock = &clock;
         let fresh = options.is_fresh.then_some(&connect);
+        let pace = options.per_second.map_or(0, |rate| 1_000_000 / rate.max(1));
         let threads: Vec<_> =
-            clients.iter().map(|(client, own)| scope.spawn(move || connection(client, fresh, own, clock, until))).collect();
+            clients.iter().map(|(client, own)| scope.spawn(move || connection(client, fresh, own, clock, (pace, until)))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a connection measures to its end")).fold(Measured::default(), joined)
     });
     (measured, (clock.monotonic_micros() - started) as f64 / 1e6)
 }
 
-fn connection(kept: &Client, fresh: Option<&impl Fn() -> Client>, prepared: &[Prepared], clock: &OsClock, until: u64) -> Measured {
+fn connection(
+    kept: &Client,
+    fresh: Option<&impl Fn() -> Client>,
+    prepared: &[Prepared],
+    clock: &OsClock,
+    (pace, until): (u64, u64),
+) -> Measured {
     let (mut measured, mut answer) = (Measured::default(), Vec::new());
     let mut now = clock.monotonic_micros();
+    let mut due = now;
     for request in prepared.iter().cycle() {
+        if now < due {
+            clock.sleep(Duration::from_micros(due - now));
+            now = clock.monotonic_micros();
+        }
+        due += pace;
         if now >= until {
             break;
         }
