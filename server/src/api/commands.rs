@@ -76,7 +76,7 @@ impl fmt::Debug for Commander {
 /// # Errors
 /// `Unreachable` otherwise.
 pub(super) fn check_near(head: &Head) -> Result<()> {
-    if head.peer.ip().is_loopback() {
+    if super::is_near(head) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Unreachable, "command lines are carried out for clients on the server's own machine alone")

@@ -1,11 +1,19 @@
 //! A server on a disk that fills up or fails: what it answers, what it acknowledged, and how it goes on.
 
-use std::sync::atomic::Ordering;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::catalog::{ArchiveSettings, Durability};
+use parking_lot::Mutex;
+use platform::KnownBad;
 use platform::fs::SyncFault;
 use platform::http::Method;
+use platform::object_store::sim::SimStore;
 use platform::random::Stream;
+use platform::sim::SimWorld;
 use serde_json::{Value, json};
+use server::Stores;
 
 use super::Server;
 
@@ -77,4 +85,44 @@ fn a_failed_sync_acknowledges_nothing_ends_the_server_and_loses_nothing_that_was
         assert!(found[10..].iter().all(|id| *id == 50), "only what was asked for may be there: {found:?}");
         assert_eq!(upsert(&server, 60, 10).0, 200);
     }
+}
+
+#[test]
+fn a_collection_whose_archive_does_not_answer_holds_up_no_other() {
+    let archive = Arc::new(Mutex::new(()));
+    let (sim, asked) = (SimWorld::new(1), Arc::new(AtomicBool::new(false)));
+    let (world, answers, told) = (sim.world(), archive.clone(), asked.clone());
+    let stores = Stores::new(move |url| {
+        told.store(true, Ordering::Release);
+        let _answer = answers.lock();
+        Ok(Arc::new(SimStore::open(world.fs.clone(), Path::new(url), KnownBad::default()).unwrap()))
+    });
+    let server = Server::reaching(stores, sim, super::Keys::default());
+    for name in ["c", "away"] {
+        server.ok(Method::Put, &format!("/collections/{name}"), &json!({"vectors": {"size": 2, "distance": "Euclid"}}));
+        server.ok(Method::Put, &format!("/collections/{name}/points"), &json!({"points": [{"id": 1, "vector": [1, 1]}]}));
+    }
+    let settings = ArchiveSettings { url: "/archive".to_owned(), durability: Durability::Fsync, backlog_limit: 1 << 30, delay: 1_000 };
+    // Not through the host: no thread of its own asks the archive.
+    server.host.database().set_archive("away", Some(settings)).unwrap();
+    server.host.database().drop_collection("away", false).unwrap();
+    let away = archive.lock();
+    server.host.database().undrop("away").unwrap();
+    asked.store(false, Ordering::Release);
+    std::thread::scope(|scope| {
+        // The first request to it opens it, and its archive is asked whether it has an end that the log lost.
+        let opening = scope.spawn(|| server.ask(Method::Post, "/collections/away/points/count", "{}"));
+        while !asked.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        assert_eq!(server.count(), 1, "another collection answers meanwhile");
+        let dropping = scope.spawn(|| server.host.database().drop_collection("away", false));
+        assert_eq!(server.count(), 1, "and while what is being opened is to be dropped");
+        drop(away);
+        let (status, answer) = opening.join().unwrap();
+        assert!(status == 200 || status == 503, "{answer}");
+        dropping.join().unwrap().unwrap();
+    });
+    assert_eq!(server.ask(Method::Post, "/collections/away/points/count", "{}").0, 404);
+    server.host.stop().unwrap();
 }

@@ -33,8 +33,12 @@ impl Server {
     }
 
     fn over(sim: SimWorld, keys: Keys) -> Self {
+        Self::reaching(Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}")))), sim, keys)
+    }
+
+    /// Starts one that reaches its archives through these stores.
+    fn reaching(stores: Stores, sim: SimWorld, keys: Keys) -> Self {
         let database = Database::open(&sim.world(), Path::new("/data"), DatabaseOptions::default()).unwrap();
-        let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}"))));
         let ended = Arc::new(AtomicBool::new(false));
         let told = ended.clone();
         let when_broken = WhenBroken::new(move || told.store(true, Ordering::Relaxed));
