@@ -10,11 +10,6 @@ use super::create::BackupReport;
 use super::format::BackupType;
 use crate::kept_json;
 
-/// Version of the note.
-const NOTE_VERSION: u32 = 1;
-/// What the file of a note holds.
-const NOTE: &str = "notes on backups";
-
 /// The last complete backup of a type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotedBackup {
@@ -35,7 +30,6 @@ pub struct NotedBackup {
 /// The backups of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BackupNotes {
-    format: u32,
     /// The last full one.
     pub full: Option<NotedBackup>,
     /// The last incremental one.
@@ -71,25 +65,20 @@ pub(super) fn note(world: &World, data_dir: &Path, report: &BackupReport, chain_
         bytes_new: report.bytes_new,
         chain_length,
     };
-    notes.format = NOTE_VERSION;
     match report.backup_type {
         BackupType::Full => notes.full = Some(noted),
         BackupType::Incremental => notes.incremental = Some(noted),
     }
     world.fs.create_dir_all(&dir(data_dir))?;
-    kept_json::write(world, &path(data_dir, &report.collection), NOTE, &notes)
+    kept_json::write(world, &path(data_dir, &report.collection), &notes)
 }
 
 /// Reads what is remembered of a collection's backups; nothing is where none was made.
 ///
 /// # Errors
-/// `Corrupt` when the note does not read, `NewerFormat`, `Io`.
+/// Those of [`kept_json::read`].
 pub fn read(world: &World, data_dir: &Path, name: &str) -> Result<BackupNotes> {
-    let notes: BackupNotes = kept_json::read(world, &path(data_dir, name), NOTE)?.unwrap_or_default();
-    if notes.format > NOTE_VERSION {
-        return Err(engine::codec::file_header::newer_format("note", format!("version {}", notes.format), NOTE_VERSION as u16));
-    }
-    Ok(notes)
+    Ok(kept_json::read(world, &path(data_dir, name), "notes on backups")?.unwrap_or_default())
 }
 
 fn path(data_dir: &Path, name: &str) -> PathBuf {
@@ -147,5 +136,13 @@ mod tests {
             note(&world, data, &report("a", BackupType::Full, 1), 1).unwrap();
             assert!(read(&world, data, "docs").unwrap().full.is_some());
         }
+    }
+
+    #[test]
+    fn the_document_names_the_keys_of_a_note() {
+        let written = serde_json::to_value(BackupNotes::default()).unwrap();
+        let keys: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let row = format!("| `backups/<collection>.json` | object | {} |", keys.join(", "));
+        assert!(include_str!("../../../docs/format/kept.md").contains(&row), "{row}");
     }
 }

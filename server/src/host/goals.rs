@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Host;
 
-/// What the file holds.
-const GOALS: &str = "goals";
-
 /// What the archive of a collection has to reach, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,9 +29,9 @@ fn path(data_dir: &Path) -> PathBuf {
 /// Reads the goals that the last server of a data directory was told, by collection.
 ///
 /// # Errors
-/// `Io`, `Corrupt`.
+/// Those of [`kept_json::read`].
 pub fn read_goals(world: &World, data_dir: &Path) -> Result<BTreeMap<String, Goals>> {
-    Ok(kept_json::read(world, &path(data_dir), GOALS)?.unwrap_or_default())
+    Ok(kept_json::read(world, &path(data_dir), "goals")?.unwrap_or_default())
 }
 
 impl Host {
@@ -45,7 +42,7 @@ impl Host {
     pub fn set_goals(&self, goals: BTreeMap<String, Goals>) -> Result<()> {
         let (world, path) = (self.database.world(), path(self.database.dir()));
         if !goals.is_empty() || world.fs.metadata(&path)?.is_some() {
-            kept_json::write(world, &path, GOALS, &goals)?;
+            kept_json::write(world, &path, &goals)?;
         }
         self.goals.store(goals.into());
         Ok(())

@@ -101,7 +101,7 @@ fn jobs_dir(data_dir: &Path) -> PathBuf {
 /// Reads the jobs of a data directory, newest first. What runs without a server that works on it has failed.
 ///
 /// # Errors
-/// `Io`, `Corrupt`.
+/// Those of [`kept_json::read`].
 pub fn read_jobs(world: &World, data_dir: &Path, is_served: bool) -> Result<Vec<JobRecord>> {
     let dir = jobs_dir(data_dir);
     if world.fs.metadata(&dir)?.is_none() {
@@ -142,7 +142,7 @@ impl Jobs {
     /// Takes the jobs of a data directory over: what an earlier server did not end has failed.
     ///
     /// # Errors
-    /// `Io`, `Corrupt`, `NoSpace`.
+    /// Those of [`kept_json::read`], `NoSpace`.
     pub(super) fn open(world: &World, data_dir: &Path) -> Result<Arc<Self>> {
         let jobs = Arc::new(Jobs { world: world.clone(), dir: jobs_dir(data_dir), running: Mutex::default() });
         for record in read_jobs(world, data_dir, true)?.iter_mut().filter(|record| !record.has_ended()) {
@@ -186,7 +186,7 @@ impl Jobs {
     }
 
     fn write(&self, record: &JobRecord) -> Result<()> {
-        kept_json::write(&self.world, &self.dir.join(format!("{}.json", record.job)), "a job", record)
+        kept_json::write(&self.world, &self.dir.join(format!("{}.json", record.job)), record)
     }
 
     /// Removes the oldest jobs that ended, down to those that are kept.

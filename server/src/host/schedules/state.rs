@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::ScheduleEntry;
 
-/// What the file holds.
-const SCHEDULES: &str = "schedules";
-
 /// How a run ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,17 +120,17 @@ pub(super) fn path(data_dir: &Path) -> PathBuf {
 
 /// Reads what is kept.
 pub(super) fn read(world: &World, path: &Path) -> Result<Vec<Kept>> {
-    Ok(kept_json::read(world, path, SCHEDULES)?.unwrap_or_default())
+    Ok(kept_json::read(world, path, "schedules")?.unwrap_or_default())
 }
 
 pub(super) fn write(world: &World, path: &Path, kept: &[Kept]) -> Result<()> {
-    kept_json::write(world, path, SCHEDULES, kept)
+    kept_json::write(world, path, kept)
 }
 
 /// Reads the schedules of a data directory, with a server or without one.
 ///
 /// # Errors
-/// `Io`, `Corrupt`.
+/// Those of [`kept_json::read`].
 pub fn read_schedules(world: &World, data_dir: &Path, is_served: bool) -> Result<Vec<ScheduleState>> {
     let mut kept = read(world, &path(data_dir))?;
     if !is_served {

@@ -300,3 +300,21 @@ fn bytes_that_are_no_schedules_are_refused() {
         assert_eq!((error.kind, error.file.as_deref()), (ErrorKind::Corrupt, Some("/data/schedules.json")), "{cut}");
     }
 }
+
+#[test]
+fn the_document_names_the_keys_of_what_a_server_keeps() {
+    let document = include_str!("../../../../docs/format/kept.md");
+    let (machine, root) = (SimWorld::new(1), Path::new("/data"));
+    let job = crate::jobs::Jobs::open(&machine.world(), root).unwrap().begin("backup", &[]).unwrap();
+    let records = crate::jobs::read_jobs(&machine.world(), root, true).unwrap();
+    for (file, kind, value) in [
+        ("schedules.json", "list", serde_json::to_value(Kept::new(hourly("a"), 1)).unwrap()),
+        ("goals.json", "object, by collection", serde_json::to_value(crate::Goals::default()).unwrap()),
+        ("jobs/<job>.json", "object", serde_json::to_value(&records[0]).unwrap()),
+    ] {
+        let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        let row = format!("| `{file}` | {kind} | {} |", keys.join(", "));
+        assert!(document.contains(&row), "{row}");
+    }
+    drop(job);
+}
