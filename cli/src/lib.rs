@@ -38,13 +38,15 @@ pub fn main() -> ExitCode {
         Ok(Some(url)) => forward::run(&url, words(), &out),
         Err(failure) => Err(failure),
     };
-    match outcome {
+    let code = match outcome {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             out.error(&failure);
             exit::code(&failure)
         }
-    }
+    };
+    platform::log::settle();
+    code
 }
 
 /// The words of this process's command line, without its name.

@@ -53,6 +53,11 @@ impl Output {
         Self { json, quiet, out: Mutex::new(Stdout { to: out, closed: false }), err: Mutex::new(err), bars: None, clock }
     }
 
+    /// Says from now on through a writer what would go to stderr.
+    pub fn say_through(&self, err: Box<dyn Write + Send>) {
+        *lock(&self.err) = err;
+    }
+
     /// Whether results are JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
@@ -215,7 +220,8 @@ impl Output {
     fn write_err(&self, line: &str) {
         let mut err = lock(&self.err);
         let mut write = || {
-            let _written = writeln!(err, "{line}").and_then(|()| err.flush());
+            // In one call, so that it stays whole wherever it goes.
+            let _written = err.write_all(format!("{line}\n").as_bytes()).and_then(|()| err.flush());
         };
         match &self.bars {
             Some(bars) => bars.suspend(write),

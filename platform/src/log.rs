@@ -4,6 +4,7 @@
 
 mod queue;
 
+use std::io::Write;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -105,10 +106,11 @@ impl Filter {
     }
 }
 
-/// Begins to write lines on stderr, for the rest of this process. Who calls it first decides.
+/// Begins to write lines on stderr, for the rest of this process. Who calls it first decides. What this gives takes other lines for
+/// stderr: each call of `write` is dropped or written whole, in order with the log.
 ///
 /// Nobody waits for whoever reads them: a line that finds 1 MiB of others before it is dropped, and counted.
-pub fn start(filter: &Filter, format: Format) -> Log {
+pub fn start(filter: &Filter, format: Format) -> impl Write + Send + 'static {
     // A second server in one process writes as the first one does.
     let queue = OUT.get_or_init(|| {
         Queue::start(
@@ -117,25 +119,20 @@ pub fn start(filter: &Filter, format: Format) -> Log {
         )
     });
     let _first = tracing::subscriber::set_global_default(subscriber(filter, format, || queue.clone()));
-    Log(())
+    queue.clone()
+}
+
+/// Waits until all lines are written, for a second at most: for the end of a process. Without a log it does nothing.
+pub fn settle() {
+    if let Some(queue) = OUT.get() {
+        queue.settle(SETTLE);
+    }
 }
 
 /// Gives how many lines were dropped since this process began.
 #[must_use]
 pub fn dropped() -> u64 {
     OUT.get().map_or(0, Queue::dropped)
-}
-
-/// A log that was begun. Dropped, it waits until its lines are written, for a second at most.
-#[must_use = "its last lines are waited for when it is dropped"]
-pub struct Log(());
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        if let Some(queue) = OUT.get() {
-            queue.settle(SETTLE);
-        }
-    }
 }
 
 /// Writes what `work` does on this thread to `to` instead of stderr.
@@ -160,7 +157,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
+    use std::io;
     use std::sync::Arc;
 
     use parking_lot::Mutex;

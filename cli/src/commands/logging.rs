@@ -2,14 +2,16 @@
 
 use crate::config::Config;
 use crate::exit::{Failure, usage};
-use platform::log::{self, Filter, Format, Log};
+use crate::output::Output;
+use platform::log::{self, Filter, Format};
 use std::str::FromStr;
 
-/// Begins to write the log, whose last lines are waited for when the value is dropped.
-pub(super) fn start(config: &Config) -> Result<Log, Failure> {
+/// Begins to write the log. From here on nothing that is said on stderr waits for whoever reads it.
+pub(super) fn start(config: &Config, out: &Output) -> Result<(), Failure> {
     let filter: Filter = read(config, "server.log")?;
     let format: Format = read(config, "server.log_format")?;
-    Ok(log::start(&filter, format))
+    out.say_through(Box::new(log::start(&filter, format)));
+    Ok(())
 }
 
 fn read<T: FromStr<Err = String> + Default>(config: &Config, key: &str) -> Result<T, Failure> {

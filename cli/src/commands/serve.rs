@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(globals: &Globals, out: &Output, args: &ServeArgs) -> Result<(), Failure> {
     let config = super::config::load(globals, out, args)?;
-    let _log = logging::start(&config)?;
+    logging::start(&config, out)?;
     let session = &Session::at(config.data_dir(), globals, out)?;
     let keys = Keys {
         admin: api_key::find(&*session.world.fs, "VECTRA_API_KEY", config.text("keys.admin_file"))?,
