@@ -94,28 +94,14 @@ impl Write for Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Lines;
     use super::*;
-
-    /// Takes nothing while it is locked.
-    #[derive(Clone, Default)]
-    struct Reader(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Reader {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn lines_come_out_whole_and_in_order_and_settle_waits_for_the_last() {
-        let reader = Reader::default();
+        let reader = Lines::default();
         let mut queue = Queue::start(reader.clone(), |_| ());
         let lines: Vec<String> = (0..1000).map(|at| format!("line {at}\n")).collect();
         for line in &lines {
@@ -128,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_stands_still_holds_nobody_up_and_what_was_dropped_is_counted_and_told_when_it_goes_on() {
-        let (reader, told) = (Reader::default(), Arc::new(Mutex::new(0)));
+        let (reader, told) = (Lines::default(), Arc::new(Mutex::new(0)));
         let tell = told.clone();
         let mut queue = Queue::start(reader.clone(), move |lines| *tell.lock() += lines);
         let line = [b'x'; 1 << 10];
