@@ -58,9 +58,7 @@ impl CatalogState {
     /// # Errors
     /// `NotFound` naming what exists.
     pub fn resolve(&self, name: &str) -> Result<(&str, &Life)> {
-        let target = self.aliases.get(name).map_or(name, String::as_str);
-        let found = self.collections.get_key_value(target);
-        found.map(|(name, life)| (name.as_str(), life)).ok_or_else(|| {
+        self.find(name).ok_or_else(|| {
             let names = self.collections.keys().cloned().collect::<Vec<_>>().join(", ");
             Error::not_found(format!("collection \"{}\" does not exist", name.escape_debug())).with_object(name).with_hint(
                 if names.is_empty() {
@@ -75,8 +73,12 @@ impl CatalogState {
     /// Gives the collection that a name or alias means; a name that means none stands for itself.
     #[must_use]
     pub fn meant<'a>(&'a self, name: &'a str) -> &'a str {
+        self.find(name).map_or(name, |(name, _)| name)
+    }
+
+    fn find(&self, name: &str) -> Option<(&str, &Life)> {
         let target = self.aliases.get(name).map_or(name, String::as_str);
-        if self.collections.contains_key(target) { target } else { name }
+        self.collections.get_key_value(target).map(|(name, life)| (name.as_str(), life))
     }
 
     /// Lists the aliases of a collection.

@@ -3,8 +3,9 @@
 //!
 //! `BODIES` is a file with one body a line, as `vectra export` and a few lines of script write them; each connection sends every
 //! N-th line, from the first again after the last, and sends the next when the answer to the one before was read. All requests
-//! are written down before the clock starts. With `--per-second` each connection sends no more than so many requests in a second. With `--fresh` each request has a connection of its own, as the Python client does it on
-//! one machine. Answers other than 2xx are counted apart; the first of them is shown.
+//! are written down before the clock starts. With `--per-second` each connection sends no more than so many requests in a second.
+//! With `--fresh` each request has a connection of its own, as the Python client does it on one machine. Answers other than 2xx are
+//! counted apart; the first of them is shown.
 //!
 //! `http-load --door [WORKERS [MICROS [CONCURRENCY]]]` serves the smallest answer there is, after computing for so many microseconds,
 //! to measure the door alone.

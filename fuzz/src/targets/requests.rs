@@ -64,23 +64,11 @@ fn run(input: &[u8]) -> bool {
         let Some((method, path)) = line.split_once(' ').filter(|(_, path)| path.bytes().all(|byte| byte.is_ascii_graphic())) else {
             continue;
         };
-        let answer = server.ask(method_of(method), path, &[("content-type", "application/json")], body);
+        let answer = server.ask(Method::read(method), path, &[("content-type", "application/json")], body);
         is_accepted |= answer.status == 200;
     }
     server.check_restarts();
     is_accepted
-}
-
-fn method_of(name: &str) -> Method {
-    match name {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        "PUT" => Method::Put,
-        "POST" => Method::Post,
-        "PATCH" => Method::Patch,
-        "DELETE" => Method::Delete,
-        _ => Method::Other,
-    }
 }
 
 fn seeds() -> Vec<Vec<u8>> {

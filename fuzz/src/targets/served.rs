@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::database::DatabaseOptions;
-use engine::{Database, Error, ErrorKind, Kernels};
-use platform::KnownBad;
+use engine::{Database, Kernels};
 use platform::clock::{Clock, OsClock};
 use platform::http::Method;
 use platform::http::sim::{Answer, ask};
-use platform::object_store::sim::SimStore;
 use platform::sim::SimWorld;
 use serde_json::Value;
 use server::jobs::{JobRecord, read_jobs};
@@ -64,11 +62,7 @@ impl Server {
     fn over(sim: SimWorld) -> Self {
         let world = sim.world();
         let database = Database::open(&world, Path::new("/data"), DatabaseOptions::default()).expect("what a server left opens");
-        let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}"))));
-        let stores = stores.with_own(move |path| {
-            let store = SimStore::open(world.fs.clone(), path, KnownBad::default());
-            Ok(Arc::new(store.map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?))
-        });
+        let stores = Stores::simulated(&world);
         let options = HostOptions { kernels: Kernels::detect(), build_threads: 1, stores, when_broken: WhenBroken::new(|| ()) };
         let host = Host::start(database, options).expect("a host starts");
         Server { sim, api: Api::new(host.clone(), ApiOptions::default()), host }

@@ -23,8 +23,7 @@ struct Shared {
 struct State {
     waiting: Vec<u8>,
     is_writing: bool,
-    /// Lines that found no room since this was last told, and since the beginning.
-    untold: u64,
+    /// Lines that found no room since the beginning.
     dropped: u64,
 }
 
@@ -51,9 +50,9 @@ impl Queue {
     }
 
     fn run(&self, mut out: impl Write, tell: impl Fn(u64)) {
-        let mut taken = Vec::new();
+        let (mut taken, mut told) = (Vec::new(), 0);
         loop {
-            let untold = {
+            let dropped = {
                 let mut state = self.0.state.lock();
                 state.is_writing = false;
                 self.0.changed.notify_all();
@@ -61,12 +60,13 @@ impl Queue {
                 taken.clear();
                 std::mem::swap(&mut taken, &mut state.waiting);
                 state.is_writing = true;
-                std::mem::take(&mut state.untold)
+                state.dropped
             };
             // Of a log that cannot be written nobody can be told.
             let _ = out.write_all(&taken).and_then(|()| out.flush());
-            if untold > 0 {
-                tell(untold);
+            if dropped > told {
+                tell(dropped - told);
+                told = dropped;
             }
         }
     }
@@ -77,7 +77,6 @@ impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state.lock();
         if state.waiting.len().saturating_add(line.len()) > WAITING_MAX {
-            state.untold += 1;
             state.dropped += 1;
         } else {
             state.waiting.extend_from_slice(line);

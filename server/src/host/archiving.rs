@@ -14,7 +14,9 @@ use engine::{Collection, Error, ErrorKind, Lsn, Result};
 use parking_lot::{Condvar, Mutex};
 use pitr::archive::stored::store_error;
 use pitr::archiver::{Archiver, EXTENT_BYTES, Mode, PassReport, ends_writing};
+use platform::object_store::sim::SimStore;
 use platform::object_store::{ObjectStore, open_directory};
+use platform::{KnownBad, World};
 
 use super::{Host, Passes, Served};
 use crate::location::shown_location;
@@ -48,10 +50,15 @@ impl Stores {
         Stores { open: Arc::new(open), open_own: Arc::new(open_own) }
     }
 
-    /// Opens stores below the data directory through a function: those of a simulated disk.
+    /// The twin on a simulated disk: what is below the data directory lies there, and no location is reached.
     #[must_use]
-    pub fn with_own(self, open: impl Fn(&Path) -> Result<Arc<dyn ObjectStore>> + Send + Sync + 'static) -> Self {
-        Stores { open_own: Arc::new(open), ..self }
+    pub fn simulated(world: &World) -> Self {
+        let fs = world.fs.clone();
+        let open_own = move |path: &Path| -> Result<Arc<dyn ObjectStore>> {
+            Ok(Arc::new(SimStore::open(fs.clone(), path, KnownBad::default()).map_err(|error| store_error(&error))?))
+        };
+        let nowhere = |url: &str| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}")));
+        Stores { open_own: Arc::new(open_own), ..Stores::new(nowhere) }
     }
 
     /// Opens a store in a directory of ours, which is made when it is missing.

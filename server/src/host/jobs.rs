@@ -109,15 +109,12 @@ pub fn read_jobs(world: &World, data_dir: &Path, is_served: bool) -> Result<Vec<
     }
     let mut found = Vec::new();
     for entry in world.fs.list(&dir)? {
-        if !entry.name.ends_with(".json") {
+        // One that said too much hides no others.
+        if !entry.name.ends_with(".json") || entry.len > kept_json::LEN_MAX {
             continue;
         }
-        let path = dir.join(&entry.name);
-        // It may have been removed since the folder was listed; one that said too much hides no others.
-        if world.fs.metadata(&path)?.is_none_or(|metadata| metadata.len > kept_json::LEN_MAX) {
-            continue;
-        }
-        let Some(mut record): Option<JobRecord> = kept_json::read(world, &path, "a job")? else { continue };
+        // It may have been removed since the folder was listed.
+        let Some(mut record): Option<JobRecord> = kept_json::read(world, &dir.join(&entry.name), "a job")? else { continue };
         if !is_served && !record.has_ended() {
             abandon(&mut record);
         }

@@ -67,7 +67,7 @@ impl Lives {
         // Under the lock, the names and what is open are of one moment.
         let mut open = self.open.lock();
         let (names, incarnation) = loop {
-            let names = self.names.load_full();
+            let names = self.names.load();
             let incarnation = names.resolve(name)?.1.incarnation;
             if let Some(served) = open.lives.get(&incarnation) {
                 return Ok(served.clone());

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::Kernels;
 use engine::database::{Database, DatabaseOptions};
-use engine::{Error, ErrorKind, Kernels};
 use platform::http::{Method, sim};
 use platform::sim::SimWorld;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Server {
     }
 
     fn over(sim: SimWorld, keys: Keys) -> Self {
-        Self::reaching(Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}")))), sim, keys)
+        Self::reaching(Stores::simulated(&sim.world()), sim, keys)
     }
 
     /// Starts one that reaches its archives through these stores.

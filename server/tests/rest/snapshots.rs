@@ -1,15 +1,12 @@
 //! Snapshots over REST: what is downloaded is what is recovered, in one step or not at all, and what is deleted gives its space back.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use engine::Kernels;
 use engine::database::{Database, DatabaseOptions};
-use engine::{Error, ErrorKind, Kernels};
-use platform::KnownBad;
 use platform::digest::Sha256;
 use platform::http::sim::Answer;
 use platform::http::{Head, Headers, Method, sim};
-use platform::object_store::sim::SimStore;
 use platform::sim::SimWorld;
 use serde_json::{Value, json};
 use server::jobs::{JobState, read_jobs};
@@ -29,11 +26,7 @@ impl Server {
     fn over(sim: SimWorld, keys: Keys) -> Self {
         let world = sim.world();
         let database = Database::open(&world, Path::new("/data"), DatabaseOptions::default()).unwrap();
-        let stores = Stores::new(|url| Err(Error::new(ErrorKind::Unreachable, format!("no store at {url}"))));
-        let stores = stores.with_own(move |path| {
-            let store = SimStore::open(world.fs.clone(), path, KnownBad::default());
-            Ok(Arc::new(store.map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?))
-        });
+        let stores = Stores::simulated(&world);
         let host = Host::start(
             database,
             HostOptions { kernels: Kernels::detect(), build_threads: 1, stores, when_broken: WhenBroken::new(|| ()) },

@@ -21,7 +21,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Reads what it says, all the time: a server whose words nobody takes comes to a stop.
+    /// Reads what it says, all the time: what nobody takes a server drops.
     listening: Option<JoinHandle<String>>,
     /// Where it listens.
     pub url: String,
